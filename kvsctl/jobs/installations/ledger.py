@@ -2,6 +2,7 @@
 
 import os
 from collections import deque
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Final, Self
@@ -17,6 +18,7 @@ from kvsctl.jobs.installations.ledger_lines import (
     Content,
     Header,
     Line,
+    canaries_line,
     header_line,
     is_finished,
     line_of,
@@ -71,6 +73,17 @@ class Ledger:
         """Return the line of an installation that need not be worked on; None for others."""
         line = self._content.lines.get(installation)
         return line if is_finished(line, retries_failed=self._retries_failed) else None
+
+    @property
+    def canaries(self) -> Mapping[str, int | None]:
+        """The canaries of all runs: the exit code of each that is finished; None of the others."""
+        lines = {name: self.finished(name) for name in self._content.canaries}
+        return {name: None if line is None else line.exit_code for name, line in lines.items()}
+
+    def note_canaries(self, installations: Sequence[str]) -> None:
+        """Write which installations are worked on first, soon."""
+        if installations:
+            self._append(canaries_line(installations))
 
     def note(self, end: PartEnd) -> None:
         """Write how an installation ended, soon."""

@@ -30,6 +30,7 @@ _NOTED: Final = frozenset(
     }
 )
 _FINISHED: Final = frozenset({ExitStatus.OK, ExitStatus.FAILURES})
+_CANARIES_START: Final = b'{"canaries":'
 _HEADER_START: Final = b'{"ledger":'
 COMPLETE: Final = b'{"complete":true}\n'
 
@@ -66,6 +67,10 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True):
     rules: Sequence[RuleTotals] = ()
 
 
+class _Canaries(msgspec.Struct, frozen=True):
+    canaries: Sequence[str]
+
+
 class _Complete(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     complete: bool
 
@@ -73,14 +78,19 @@ class _Complete(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 _encode: Final = msgspec.json.Encoder().encode
 _decode_header: Final = msgspec.json.Decoder(Header).decode
 _decode_line: Final = msgspec.json.Decoder(Line).decode
+_decode_canaries: Final = msgspec.json.Decoder(_Canaries).decode
 _decode_complete: Final = msgspec.json.Decoder(_Complete).decode
 
 
 class Content(msgspec.Struct):
-    """What a ledger holds: the latest line of each installation. `valid_bytes`: all whole lines."""
+    """What a ledger holds: the latest line of each installation. `valid_bytes`: all whole lines.
+
+    `canaries`: the installations that were to come first.
+    """
 
     header: Header | None = None
     lines: dict[str, Line] = msgspec.field(default_factory=dict)
+    canaries: list[str] = msgspec.field(default_factory=list)
     is_complete: bool = False
     valid_bytes: int = 0
 
@@ -107,6 +117,8 @@ def read_content(name: str, text: Iterable[bytes]) -> Content:
                     )
             elif line == COMPLETE:
                 content.is_complete = True
+            elif line.startswith(_CANARIES_START):
+                content.canaries += _decode_canaries(line).canaries
             else:
                 found = _decode_line(line)
                 content.lines[found.installation] = found
@@ -130,6 +142,11 @@ def _not_a_ledger(name: str, number: int) -> UsageError:
 def header_line(header: Header) -> bytes:
     """Return the first line."""
     return json_line(asdict(header)) + b"\n"
+
+
+def canaries_line(installations: Sequence[str]) -> bytes:
+    """Return the line that names canaries."""
+    return _encode(_Canaries(installations)) + b"\n"
 
 
 def line_of(end: InstallationEnd, job_end: JobEnd | None) -> bytes | None:

@@ -1,7 +1,8 @@
 """When a job on several installations begins no other one: canaries and failed installations."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from kvsctl.config.targets import Target
 from kvsctl.errors import ExitStatus, KvsctlError, TargetError
 from kvsctl.jobs.installations.limits import MostFailed
 from kvsctl.report.installations.ends import InstallationEnd
@@ -11,25 +12,61 @@ from kvsctl.texts import counted
 class Stops:
     """Notes how installations end. `error` says why no other one is begun; None: others may be.
 
-    `canaries` of them come first, and each must end with exit code 0.
+    `canaries` of them come first, and each must end with exit code 0. `note_canaries` receives the
+    names of those that are chosen, before the first is begun.
     """
 
-    def __init__(self, canaries: int, most_failed: MostFailed | None, total: int) -> None:
+    def __init__(
+        self,
+        canaries: int,
+        most_failed: MostFailed | None,
+        total: int,
+        note_canaries: Callable[[Sequence[str]], None] = lambda _: None,
+    ) -> None:
         self._canaries = min(canaries, total)
+        self._note_canaries = note_canaries
+        self._earlier: Mapping[str, int | None] = {}
         self._most_failed = most_failed
         self._total = total
         self._failed = 0
         self._has_canaries = False
         self.error: KvsctlError | None = None
 
-    def rounds(self) -> Iterator[int | None]:
-        """Yield how many installations to work on before the next round; None: all others."""
-        if self._canaries:
+    def resume(self, canaries: Mapping[str, int | None]) -> None:
+        """Take over the canaries of earlier runs: the exit code of each, None if not finished.
+
+        They are canaries again, and no other installation is one in their place.
+        """
+        self._earlier = canaries
+        failed = next(((name, code) for name, code in canaries.items() if code), None)
+        if self._canaries and failed is not None:
+            self.error = _canary_failed(
+                *failed,
+                "Correct what failed there. Then add --retry-failed if the command has it, or use "
+                "another ledger.",
+            )
+
+    def rounds(self, targets: Sequence[Target]) -> Iterator[Sequence[Target]]:
+        """Yield what to work on before the next round: canaries, and then all others."""
+        if self.error is not None:
+            return
+        canaries = self._chosen([str(target.installation) for target in targets])
+        if canaries:
+            self._note_canaries([name for name in canaries if name not in self._earlier])
             self._has_canaries = True
-            yield self._canaries
+            yield [target for target in targets if str(target.installation) in canaries]
             self._has_canaries = False
         if self.error is None:
-            yield None
+            yield [target for target in targets if str(target.installation) not in canaries]
+
+    def _chosen(self, names: Sequence[str]) -> dict[str, None]:
+        """Return the canaries among installations that are not finished, in their order."""
+        if not self._canaries:
+            return {}
+        again = [name for name in names if name in self._earlier]
+        passed = sum(code is not None for code in self._earlier.values())
+        new = [name for name in names if name not in self._earlier]
+        return dict.fromkeys([*again, *new[: max(0, self._canaries - passed - len(again))]])
 
     def note(self, line: InstallationEnd) -> None:
         """Note how the work on an installation ended, or its listing before the first round."""
@@ -37,9 +74,9 @@ class Stops:
             return
         self._failed += 1
         if self._has_canaries:
-            self.error = self.error or TargetError(
-                f"a canary failed ({line.installation}, exit code {line.exit_code}): the "
-                "installations after the canaries were not begun",
+            self.error = self.error or _canary_failed(
+                line.installation,
+                line.exit_code,
                 "Correct what failed there, and run the command again.",
             )
         elif self._most_failed is not None and self._most_failed.is_reached(
@@ -51,3 +88,11 @@ class Stops:
                 f"{self._most_failed.text} was reached",
                 "Correct what failed there, or allow more failures.",
             )
+
+
+def _canary_failed(installation: str, exit_code: int | None, hint: str) -> KvsctlError:
+    return TargetError(
+        f"a canary failed ({installation}, exit code {exit_code}): the installations after the "
+        "canaries were not begun",
+        hint,
+    )

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
-from itertools import islice
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from msgspec.structs import replace
@@ -109,7 +108,7 @@ class _Work:
         self._limit = limit
         self._runs = Runs(interrupts)
         self._sum = Sum([str(one.installation) for one in targets])
-        self._stops = Stops(job.canaries, job.most_failed, len(targets))
+        self._stops = Stops(job.canaries, job.most_failed, len(targets), self._note_canaries)
         self._started_at = datetime.now(UTC)
         self._is_out_of_time = False
         self._untouched: Untouched | None = None
@@ -208,6 +207,7 @@ class _Work:
         if count and not self._job.reporting.quiet:
             finished = "1 installation was" if count == 1 else f"{count:,} installations were"
             self._environment.note(f"{finished} finished by an earlier run")
+        self._stops.resume(ledger.canaries)
         self._left = left
 
     def _settled(self) -> KvsctlError | None:
@@ -312,9 +312,8 @@ class _Work:
             return False
 
     async def _in_rounds(self, targets: Sequence[Target], do: _Do) -> None:
-        rest = iter(targets)
-        for most in self._stops.rounds():
-            await self._each(islice(rest, most), do, self._note_in_ledger)
+        for some in self._stops.rounds(targets):
+            await self._each(iter(some), do, self._note_in_ledger)
 
     async def _in_groups(
         self,
@@ -326,9 +325,8 @@ class _Work:
         """Do the same by workers. `found`: what a clean-up found and read in each."""
         from kvsctl.jobs.fan_out.installations.member import Member
 
-        rest = (Member(name, *found.get(name, ())) for name in map(_name, targets))
-        for most in self._stops.rounds():
-            members = list(islice(rest, most))
+        for some in self._stops.rounds(targets):
+            members = [Member(name, *found.get(name, ())) for name in map(_name, some)]
             await groups.work(members, lambda: not self._is_stopping, ends_at)
 
     async def _each(
@@ -361,6 +359,10 @@ class _Work:
             self._ledger.note(end)
             if self._ledger.error is not None:
                 self._runs.stop()
+
+    def _note_canaries(self, names: Sequence[str]) -> None:
+        if self._ledger is not None:
+            self._ledger.note_canaries(names)
 
     def _add(self, end: PartEnd) -> None:
         self._sum.add(end.line, end.job_end)

@@ -174,3 +174,32 @@ def test_it_is_for_several_installations(kvsctl: Command, tmp_path: Path) -> Non
     assert b"--ledger is for several installations" in ended.err
     ended = kvsctl("set", "-t", "local", "k=1", "--canary", "1", status=2)
     assert b"--canary is for several installations" in ended.err
+
+
+@pytest.mark.parametrize("extra", [(), ("--workers", "1")])
+def test_canaries_stay_the_same_until_each_has_succeeded(
+    kvsctl: Command, tmp_path: Path, extra: tuple[str, ...]
+) -> None:
+    ledger, names = tmp_path / "ledger", _NAMES[:6]
+    words = ("set", *ALL, "k=1", "--ledger", str(ledger), "--canary", "3", "--json", *extra)
+    with container(kvsctl, names, "--faults", "refuse-installation=i01:403") as inside:
+        for _ in range(3):
+            ended = inside.process(*words, status=4)
+            assert exit_codes(ended.report) == {"i00": 0, "i01": 3, "i02": 0} | dict.fromkeys(
+                names[3:]
+            )
+            assert b"a canary failed (i01, exit code 3)" in ended.err
+        found = inside("list", *ALL).lines
+    assert {line["installation"] for line in found} == {"i00", "i02"}
+
+
+def test_a_canary_with_failed_records_stops_the_next_run(kvsctl: Command, tmp_path: Path) -> None:
+    words = ("set", *ALL, "k=1", "--ledger", tmp_path / "ledger", "--canary", "2", "--json")
+    faults = "refuse=k:INVALID_KEY,only=batch/set,first=1"
+    with container(kvsctl, _NAMES[:4], "--faults", faults) as inside:
+        first = inside(*words, status=4)
+        again = inside(*words, status=4)
+        assert exit_codes(again.report) == exit_codes(first.report)
+        assert b"--retry-failed" in again.err
+        last = inside(*words, "--retry-failed", status=0)
+    assert exit_codes(last.report) == dict.fromkeys(_NAMES[:4], 0)

@@ -1,13 +1,25 @@
 """When no other installation is begun."""
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
 from kvsctl.jobs.installations.limits import MostFailed
 from kvsctl.jobs.installations.stops import Stops
 from kvsctl.report.installations.ends import InstallationEnd
+
+
+def _target(installation: str) -> Target:
+    return Target(name="t", url="http://localhost", installation=installation)
+
+
+def _rounds(stops: Stops, total: int) -> Iterator[list[str]]:
+    for some in stops.rounds([_target(f"i{number}") for number in range(total)]):
+        yield [str(target.installation) for target in some]
 
 
 def _ended(stops: Stops, *codes: int) -> list[bool]:
@@ -46,8 +58,8 @@ def test_it_stops_at_the_limit() -> None:
 
 def test_the_first_failed_canary_stops_it() -> None:
     stops = Stops(3, None, 10)
-    rounds = stops.rounds()
-    assert next(rounds) == 3
+    rounds = _rounds(stops, 10)
+    assert next(rounds) == ["i0", "i1", "i2"]
     assert _ended(stops, 0, 1, 0) == [False, True, True]
     assert list(rounds) == []
     assert stops.error is not None
@@ -56,13 +68,43 @@ def test_the_first_failed_canary_stops_it() -> None:
 
 def test_canaries_that_succeed_let_the_others_begin() -> None:
     stops = Stops(2, None, 3)
-    rounds = stops.rounds()
-    assert next(rounds) == 2
+    rounds = _rounds(stops, 3)
+    assert next(rounds) == ["i0", "i1"]
     assert _ended(stops, 0, 0) == [False, False]
-    assert next(rounds) is None
+    assert next(rounds) == ["i2"]
     assert _ended(stops, 1) == [False]
 
 
 def test_there_are_no_more_canaries_than_installations() -> None:
-    assert next(Stops(5, None, 2).rounds()) == 2
-    assert list(Stops(0, None, 2).rounds()) == [None]
+    assert next(_rounds(Stops(5, None, 2), 2)) == ["i0", "i1"]
+    assert list(_rounds(Stops(0, None, 2), 2)) == [["i0", "i1"]]
+
+
+@given(st.integers(1, 6), st.lists(st.sampled_from([None, 0]), max_size=6), st.integers(0, 4))
+def test_canaries_of_earlier_runs_have_no_substitutes(
+    canaries: int, earlier: list[int | None], others: int
+) -> None:
+    before = {f"i{number}": code for number, code in enumerate(earlier[:canaries])}
+    left = [name for name, code in before.items() if code is None]
+    new = [f"n{number}" for number in range(others)]
+    noted: list[str] = []
+    stops = Stops(canaries, None, len(before) + others, noted.extend)
+    stops.resume(before)
+    rounds = [
+        [str(target.installation) for target in some]
+        for some in stops.rounds([_target(name) for name in [*new, *left]])
+    ]
+    assert noted == new[: min(canaries, len(before) + others) - len(before)]
+    assert sorted(rounds[-1]) == [name for name in new if name not in noted]
+    assert [sorted(one) for one in rounds[:-1]] == [one for one in [sorted(noted + left)] if one]
+
+
+def test_a_canary_that_an_earlier_run_has_finished_in_vain_stops_it_at_once() -> None:
+    stops = Stops(1, None, 2)
+    stops.resume({"a": 1})
+    assert stops.error is not None
+    assert "a canary failed (a, exit code 1)" in stops.error.message
+    assert list(_rounds(stops, 2)) == []
+    without = Stops(0, None, 2)
+    without.resume({"a": 1})
+    assert without.error is None
