@@ -37,6 +37,8 @@ class Editing {
     for (const element of [part.amount, part.unit]) {
       element.addEventListener("input", () => (form.elements.expiry.value = "after"), { signal });
     }
+    // The browser stops a save and says why: what an earlier one was refused for is past.
+    form.addEventListener("invalid", () => this.#showProblem(""), { signal, capture: true });
     part.escape.addEventListener("click", () => {
       part.text.value = escapeOdd(part.text.value);
       this.#showOdd();

@@ -65,6 +65,26 @@ def test_what_a_set_would_refuse_is_refused_with_its_code(page: Page) -> None:
     assert page.value("a") == 1
 
 
+def test_a_save_that_the_browser_stops_clears_what_an_earlier_one_was_refused_for(
+    page: Page,
+) -> None:
+    page.set("a", 1)
+    page.open()
+    page.open_key("a")
+    page.click("#edit")
+    page.type("#editor-amount", "366")
+    page.choose("#editor-unit", "DAYS")
+    page.click("#editor-yes")
+    page.until(f"{_PROBLEM}.startsWith('INVALID_TTL')")
+    page.type("#editor-amount", "1.5")
+    page.click("#editor-yes")
+    page.until(f"{_PROBLEM} === ''")
+    assert page.ask("document.getElementById('editor').open")
+    page.type("#editor-amount", "2")
+    page.click("#editor-yes")
+    page.says("Saved a")
+
+
 def test_an_edit_does_not_overwrite_the_change_of_another(page: Page) -> None:
     page.set("a", "before")
     page.open()
