@@ -9,7 +9,7 @@ from kvsctl.emulator import json_slices
 from kvsctl.emulator.operations.service import Service, Write
 from kvsctl.emulator.page.messages import Deleted, DeleteRequest, Record, SaveRequest
 from kvsctl.emulator.page.reading import existing, shown_record, version_of, whole_range
-from kvsctl.emulator.page.walking import ALIVE, select
+from kvsctl.emulator.page.walking import ALIVE, Range, select
 from kvsctl.emulator.refusals import Refusal, malformed
 from kvsctl.emulator.storage.rows import PLAIN, SECRET, Row
 from kvsctl.emulator.wire import Item
@@ -77,10 +77,13 @@ def _refuse_constant(_name: str) -> NoReturn:
 async def delete_records(service: Service, request: DeleteRequest) -> Deleted:
     """Delete records by their keys, or up to 5,000 of those with a prefix.
 
-    Raise Refusal if the request has both or neither.
+    Raise Refusal if the request has both or neither, and, with nothing deleted, if more records
+    have the prefix than were agreed to (409).
     """
     if (request.keys is None) == (request.prefix is None):
         raise malformed("The request needs either keys or a prefix")
+    if (request.agreed is None) != (request.prefix is None):
+        raise malformed("The request needs the agreed number of records with a prefix")
     now_ms = service.clock.now_ms()
 
     def delete() -> Deleted:
@@ -89,8 +92,9 @@ async def delete_records(service: Service, request: DeleteRequest) -> Deleted:
             return Deleted(0, is_more=False)
         keys, is_more = request.keys, False
         if keys is None:
-            limit, gone = DELETED_AT_ONCE + 1, service.gone_ms(now_ms)
-            rest = "ORDER BY key LIMIT :limit"
+            gone = service.gone_ms(now_ms)
+            _require_agreed(service, whole, request.agreed or 0, gone)
+            rest, limit = "ORDER BY key LIMIT :limit", DELETED_AT_ONCE + 1
             found = select(service.store, "key", whole, ALIVE, rest, gone=gone, limit=limit)
             is_more = len(found) > DELETED_AT_ONCE
             keys = [key for (key,) in found[:DELETED_AT_ONCE]]
@@ -102,3 +106,12 @@ async def delete_records(service: Service, request: DeleteRequest) -> Deleted:
         return Deleted(deleted, is_more)
 
     return await service.store.run(delete, writes=True)
+
+
+def _require_agreed(service: Service, whole: Range, agreed: int, gone: int) -> None:
+    """Raise Refusal (409) if there are more records than a person agreed to delete."""
+    rest = "LIMIT 1 OFFSET :agreed"
+    if select(service.store, "1", whole, ALIVE, rest, gone=gone, agreed=agreed):
+        raise Refusal(
+            409, "RECORDS_ADDED", "More records begin with this prefix than you agreed to delete"
+        )

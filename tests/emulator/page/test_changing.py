@@ -131,9 +131,44 @@ def test_a_prefix_is_deleted_in_parts(
 ) -> None:
     monkeypatch.setattr(changing, "DELETED_AT_ONCE", 3)
     fill(client, "a", "b:1", "b:2", "b:3", "b:4", "c")
-    assert ask(client, "delete", prefix="b:") == {"records": 3, "isMore": True}
-    assert ask(client, "delete", prefix="b:") == {"records": 1, "isMore": False}
+    assert ask(client, "delete", prefix="b:", agreed=4) == {"records": 3, "isMore": True}
+    assert ask(client, "delete", prefix="b:", agreed=1) == {"records": 1, "isMore": False}
     assert keys_of(ask(client, "records")) == ["a", "c"]
+
+
+def test_no_more_is_deleted_than_was_agreed_to(
+    client: EmulatorClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changing, "DELETED_AT_ONCE", 2)
+    added = (409, "RECORDS_ADDED")
+    fill(client, "a", "b:1", "b:2", "b:3", "c")
+    assert refusal(client, "delete", prefix="b:", agreed=2) == added
+    assert ask(client, "delete", prefix="b:", agreed=3) == {"records": 2, "isMore": True}
+    fill(client, "b:0")
+    assert refusal(client, "delete", prefix="b:", agreed=1) == added
+    assert refusal(client, "delete", prefix="b:", agreed=0) == added
+    assert keys_of(ask(client, "records")) == ["a", "b:0", "b:3", "c"]
+    assert ask(client, "delete", prefix="b:", agreed=2**53 - 1) == {"records": 2, "isMore": False}
+    assert ask(client, "delete", prefix="b:", agreed=0) == {"records": 0, "isMore": False}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"prefix": "b:"},
+        {"keys": ["a"], "agreed": 1},
+        {"prefix": "b:", "agreed": -1},
+        {"prefix": "b:", "agreed": 2**63},
+        {"prefix": "b:", "keys": ["a"], "agreed": 1},
+        {"agreed": 1},
+    ],
+)
+def test_a_prefix_and_nothing_else_needs_an_agreed_number(
+    client: EmulatorClient, body: dict[str, Any]
+) -> None:
+    fill(client, "a", "b:1")
+    assert refusal(client, "delete", **body) == (400, "INVALID_REQUEST")
+    assert keys_of(ask(client, "records")) == ["a", "b:1"]
 
 
 def test_queries_that_lag_still_see_what_was_deleted(open_client: OpenClient) -> None:

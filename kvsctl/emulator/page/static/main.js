@@ -30,7 +30,11 @@ async function open(key) {
 async function removeNodes(nodes) {
   const chosen = store();
   try {
-    if (!(await remove(chosen, nodes))) return;
+    const { isDone, deleted } = await remove(chosen, nodes);
+    if (!isDone) {
+      if (deleted) await keys.reload();
+      return;
+    }
   } catch (error) {
     await keys.reload(); // some of them may be gone
     throw error;

@@ -9,31 +9,88 @@ import { say } from "./notices.js";
 const SHOWN = 5;
 const KEYS_AT_ONCE = 1000;
 
-// Delete the records of nodes, by their data. Return whether that was done.
-export async function remove(store, nodes) {
-  const prefixes = nodes.filter((node) => node.prefix !== undefined).map((node) => node.prefix);
-  const keys = nodes.filter((node) => node.record).map((node) => node.record.key);
-  let count = keys.length;
-  for (const prefix of prefixes) count += (await ask("count", { ...store, prefix })).records;
-  const yes = `Delete ${records(count)}`;
-  if (!(await askPerson(`${yes}?`, question(store, prefixes, keys), yes))) return false;
-  let deleted = 0;
-  const did = ({ records: some }) => {
-    deleted += some;
-    say(`Deleted ${records(deleted)} of ${number(count)}`);
-  };
-  for (let at = 0; at < keys.length; at += KEYS_AT_ONCE) {
-    did(await ask("delete", { ...store, keys: keys.slice(at, at + KEYS_AT_ONCE) }));
+// Delete the records of nodes, by their data. Return `isDone`, whether all of them are deleted, and
+// `deleted`, how many records are.
+export function remove(store, nodes) {
+  return new Removing(store, nodes).run();
+}
+
+class Removing {
+  #store;
+  #keys;
+  #agreed = new Map(); // from each prefix to the records that may be deleted and are not yet
+  #deleted = 0;
+  #count;
+
+  constructor(store, nodes) {
+    this.#store = store;
+    this.#keys = nodes.filter((node) => node.record).map((node) => node.record.key);
+    for (const { prefix } of nodes) if (prefix !== undefined) this.#agreed.set(prefix, 0);
   }
-  for (const prefix of prefixes) {
-    for (let isMore = true; isMore; ) {
-      const found = await ask("delete", { ...store, prefix });
-      did(found);
-      isMore = found.isMore;
+
+  async run() {
+    const prefixes = [...this.#agreed.keys()];
+    if (!(await this.#agree(this.#keys, prefixes))) return this.#end(false);
+    for (let at = 0; at < this.#keys.length; at += KEYS_AT_ONCE) {
+      this.#did(await this.#delete({ keys: this.#keys.slice(at, at + KEYS_AT_ONCE) }));
+    }
+    for (const prefix of prefixes) {
+      if (!(await this.#deleteAll(prefix))) return this.#end(false);
+    }
+    return this.#end(true);
+  }
+
+  // Ask a person before these keys, and all that begin with these prefixes, are deleted.
+  async #agree(keys, prefixes, ...why) {
+    let count = keys.length;
+    for (const prefix of prefixes) {
+      const found = (await ask("count", { ...this.#store, prefix })).records;
+      this.#agreed.set(prefix, found);
+      count += found;
+    }
+    this.#count = this.#deleted + count;
+    const yes = `Delete ${records(count)}`;
+    return askPerson(`${yes}?`, [...why, ...question(this.#store, prefixes, keys)], yes);
+  }
+
+  // Delete all records with a prefix. Return false if a person does not want that after all.
+  async #deleteAll(prefix) {
+    for (;;) {
+      const agreed = this.#agreed.get(prefix);
+      let found;
+      try {
+        found = await this.#delete({ prefix, agreed });
+      } catch (error) {
+        if (error.code !== "RECORDS_ADDED") throw error;
+        const why = make("p", {}, "Others were added since you were asked.");
+        if (!(await this.#agree([], this.#left(prefix), why))) return false;
+        continue;
+      }
+      this.#agreed.set(prefix, Math.max(0, agreed - found.records));
+      this.#did(found);
+      if (!found.isMore) return true;
     }
   }
-  say(`Deleted ${records(deleted)}`);
-  return true;
+
+  // Return this prefix and those after it, which are not deleted yet.
+  #left(prefix) {
+    const prefixes = [...this.#agreed.keys()];
+    return prefixes.slice(prefixes.indexOf(prefix));
+  }
+
+  #delete(what) {
+    return ask("delete", { ...this.#store, ...what });
+  }
+
+  #did({ records: some }) {
+    this.#deleted += some;
+    say(`Deleted ${records(this.#deleted)} of ${number(this.#count)}`);
+  }
+
+  #end(isDone) {
+    if (isDone) say(`Deleted ${records(this.#deleted)}`);
+    return { isDone, deleted: this.#deleted };
+  }
 }
 
 function question(store, prefixes, keys) {

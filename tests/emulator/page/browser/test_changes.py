@@ -133,6 +133,55 @@ def test_all_under_a_node_is_deleted_after_a_question(page: Page) -> None:
     assert not page.find("#no-record").is_displayed()
 
 
+def test_records_that_are_added_during_the_question_are_asked_about(page: Page) -> None:
+    for key in ("a", "b:1", "b:2", "c:1"):
+        page.set(key, 1)
+    page.open()
+    for name in ("a", "b:", "c:"):
+        page.node(name).find_element("css selector", ".mark").click()
+    page.click("#delete")
+    _asks(page, "Delete 4 records?")
+    page.set("b:3", 1)
+    page.click("#question-yes")
+    _asks(page, "Delete 4 records?", "Others were added since you were asked.")
+    assert "all keys that begin with b:all keys that begin with c:" in page.text("#question-text")
+    assert [page.value(key) for key in ("a", "b:1", "b:3", "c:1")] == [None, 1, 1, 1]
+    page.set("c:2", 1)
+    page.set("b:4", 1)
+    page.click("#question-yes")
+    _asks(page, "Delete 6 records?", "Others were added since you were asked.")
+    page.click("#question-yes")
+    page.says("Deleted 7 records")
+    page.until("!document.getElementById('no-keys').hidden")
+
+
+def test_what_is_left_is_shown_after_a_no_to_what_was_added(page: Page) -> None:
+    for key in ("a", "b:1"):
+        page.set(key, 1)
+    page.open()
+    for name in ("a", "b:"):
+        page.node(name).find_element("css selector", ".mark").click()
+    page.click("#delete")
+    _asks(page, "Delete 2 records?")
+    page.set("b:2", 1)
+    page.click("#question-yes")
+    _asks(page, "Delete 2 records?", "Others were added since you were asked.")
+    page.click("#question-no")
+    page.shows_keys("b:")
+    assert [page.value(key) for key in ("a", "b:1", "b:2")] == [None, 1, 1]
+
+
+def _asks(page: Page, title: str, text: str = "") -> None:
+    """Wait until a question with this title is open, whose text begins so."""
+    page.until(
+        "document.getElementById('question').open"
+        " && document.getElementById('question-title').textContent === arguments[0]"
+        " && document.getElementById('question-text').textContent.startsWith(arguments[1])",
+        title,
+        text or "all keys that begin with ",
+    )
+
+
 def test_marked_records_are_deleted(page: Page) -> None:
     for key in ("a", "b", "c", "d:1", "d:2"):
         page.set(key, 1)
