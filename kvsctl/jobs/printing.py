@@ -124,8 +124,11 @@ class Printed:
 
         Return the error if that fails. What did not reach a broken output does not count as
         succeeded: it is unsent. A reader that has closed its pipe is not an error. A manifest
-        vouches for a whole output without a failure, and for no other.
+        vouches for a whole output without a failure, and for no other; a plan in a file is kept
+        only then.
         """
+        if self._is_plan and self._place is not None and tally.failed:
+            is_whole = False
         broken = self._completed(tally, is_whole=is_whole)
         if broken is not None or not is_whole:
             self._discard_plan()

@@ -2,6 +2,7 @@
 
 import os
 import re
+import stat
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -51,9 +52,23 @@ def name_in_files(target: Target) -> str:
     return _ODD.sub("_", target.installation or target.name)
 
 
-def require_new(path: Path, what: str) -> None:
-    """Raise UsageError if there is a file at the path. `what` names it: `the plan`."""
-    if os.path.lexists(path):
+def is_taken(path: Path) -> bool:
+    """Return whether there is anything at the path but an empty regular file, as of a plan."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return os.path.lexists(path)
+    return not stat.S_ISREG(found.st_mode) or found.st_size > 0
+
+
+def require_new(path: Path, what: str, *, may_be_empty: bool = False) -> None:
+    """Raise UsageError if there is a file at the path. `what` names it: `the plan`.
+
+    `may_be_empty`: an empty regular file may be replaced.
+    """
+    if is_taken(path) if may_be_empty else os.path.lexists(path):
         raise UsageError(
             f"{what} {path} exists already",
             "Give another name: it is never replaced. {date} in a name becomes the time.",

@@ -52,7 +52,7 @@ def require_no_values(given: Given) -> None:
 def new_plan(given: Given, target: Target) -> Path | None:
     """Return where `--plan` is written; None: to stdout. Raise UsageError.
 
-    It must be a new file, and nothing else may be asked for.
+    It must be a new file, or an empty one, and nothing else may be asked for.
     """
     is_dry_run = given.of(CheckingOptions).dry_run or given.of(DryRunOption).dry_run
     for flag, is_given in (
@@ -69,7 +69,7 @@ def new_plan(given: Given, target: Target) -> Path | None:
         return None
     assert path is not None  # noqa: S101
     path = named(path, datetime.now(UTC), target)
-    require_new(path, "the plan")
+    require_new(path, "the plan", may_be_empty=True)
     return path
 
 

@@ -50,9 +50,13 @@ def retry_words(command: str, given: Given, job: BatchJob) -> RetryWords:
     if command == "export":
         output = given.of(OutputOption).output
         output = None if output == _STDIN else output
+        if given.of(FailuresOption).failures is None:
+            return RetryWords(None, (), _same(command, given, job))
         return RetryWords(verb, (*options, _WITH_EXPIRY), output=output)
     if job.input.is_listing:
-        return RetryWords(verb, tuple(options))
+        has_failures = given.of(FailuresOption).failures is not None
+        same = None if has_failures else _same(command, given, job)
+        return RetryWords(verb if has_failures else None, tuple(options), same)
     options += _words(given, _HOW, _OF_THE_INPUT)
     return RetryWords(
         verb,
@@ -86,14 +90,14 @@ def _whole(command: str, given: Given) -> tuple[str, ...] | None:
 
 
 def _same(command: str, given: Given, job: BatchJob) -> tuple[str, ...] | None:
-    """Return a command that chooses what it changes, as it was given.
+    """Return a command that chooses what it works on, as it was given.
 
     Failed keys in its place would be changed whatever they hold by now, protected or not. None if
-    it only prints, reads stdin, begins a journal anew, or would find the undo file that it has
-    written.
+    it prints to stdout, reads stdin, begins a journal anew, or would find the undo file that it
+    has written. The plan of a sync is left out: it is written even if records failed.
     """
     undo = given.of(UndoOptions).undo
-    if job.records is not None or given.of(JournalOptions).journal_force:
+    if job.has_stdout or given.of(JournalOptions).journal_force:
         return None
     if undo is not None and "{date}" not in undo.name:
         return None
@@ -103,7 +107,8 @@ def _same(command: str, given: Given, job: BatchJob) -> tuple[str, ...] | None:
         return None
     end = [] if prefix is None else ["--", prefix] if prefix.startswith("-") else [prefix]
     end += [] if plan is None else [file_word(plan)]
-    return (command, *_words(given, kinds), *end)
+    left_out = ("plan",) if command == "sync" else ()
+    return (command, *_words(given, kinds, left_out), *end)
 
 
 def _words(

@@ -1,7 +1,6 @@
 """Plan to delete what a target has and the source of a sync does not."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -26,7 +25,7 @@ from kvsctl.jobs.store.side import StoreSide
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.listing.walk import SOURCE
 from kvsctl.model import Identity, Outcome, Record, State
-from kvsctl.outputs.names import require_new
+from kvsctl.outputs.names import is_taken, require_new
 from kvsctl.outputs.plan_lines import ASKED, deletion_line
 from kvsctl.records.checks import check_key
 from kvsctl.selection.mapping import KeyMapping
@@ -56,7 +55,8 @@ class Deletions:
     `source` and `target` are listed alike: `mapping` is how keys of the source become those of the
     target. While the source is listed, `note_source` must be called for each of its records that
     is chosen. The file is created when the block is entered, and appears once the plan is
-    complete. It never replaces another: raise UsageError if there is one.
+    complete. It never replaces another, unless that is empty: raise UsageError if
+    there is one.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Deletions:
         """How many deletions are planned."""
 
     def __enter__(self) -> Self:
-        require_new(self.path, "the plan")
+        require_new(self.path, "the plan", may_be_empty=True)
         self._part = PartFile(self.path)
         return self
 
@@ -176,7 +176,7 @@ class Deletions:
         for line in lines:
             self._part.write(line)
             planned += 1
-        if os.path.lexists(self.path):
+        if is_taken(self.path):
             raise StreamError(f"the plan {self.path} was created by another program")
         self._part.complete()
         if self._part.broken is not None:

@@ -358,3 +358,16 @@ def test_a_line_that_expires_needs_a_ttl(store: Command, plan: Path, ttl: object
     ended = store("apply", plan, "-y", status=2)
     assert b"ttl" in ended.err
     assert len(_left(store)) == 61
+
+
+def test_an_empty_plan_is_applied_and_replaced(kvsctl: Command, tmp_path: Path) -> None:
+    local, plan = kvsctl.having(KVSCTL_TARGET="local"), tmp_path / "plan.jsonl"
+    words: Words = ["delete", "--prefix", "tmp:", "--plan", plan]
+    for _ in range(2):
+        local(*words, status=0)
+        assert plan.read_bytes() == b""
+        local("apply", plan, "--yes", status=0)
+    local("set", "-q", "tmp:1=1", status=0)
+    local(*words, status=0)
+    assert len(_lines(plan)) == 1
+    assert b"exists already" in local(*words, status=2).err

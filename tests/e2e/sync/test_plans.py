@@ -205,3 +205,15 @@ def test_quiet_jobs_say_nothing_of_the_plan(source: str, target: Command, tmp_pa
     target("set", "gone=1", status=0)
     words = ("sync", "-y", "--from", source, "--all", "--plan", tmp_path / "plan", "-q")
     assert target(*words, status=0).err == b""
+
+
+def test_an_empty_plan_is_replaced(source: str, target: Command, tmp_path: Path) -> None:
+    plan = tmp_path / "plan"
+    words = ("sync", "-y", "--from", source, "--all", "--plan", plan)
+    target("set", "a=1", "--url", source, status=0)
+    for _ in range(2):
+        target(*words, status=0)
+        assert plan.read_bytes() == b""
+    target("set", "b=1", status=0)
+    target(*words, status=0)
+    assert plan.read_bytes().count(b"\n") == 1

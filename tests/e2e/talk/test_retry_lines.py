@@ -320,3 +320,52 @@ def test_of_ttls_that_were_not_given(kvsctl: Command) -> None:
         assert pasted.endswith(" log:")
         assert {"--no-expiry", "30d", "-y"} <= set(pasted.split())
         assert _run(at, pasted).status == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--consistent"], "kvsctl export --retries 0 -o out.jsonl --consistent tmp:"),
+        (["--consistent", "--journal", "j"], None),
+        (
+            ["--consistent", "--failures", "f"],
+            "kvsctl get --retries 0 --metadata=expires -o out-2.jsonl -f f",
+        ),
+    ],
+)
+def test_of_a_whole_export(kvsctl: Command, words: Sequence[str], line: str | None) -> None:
+    with serving(kvsctl, "--faults", "only=batch/get,500=1,first=1") as url:
+        at = kvsctl.having(KVSCTL_URL=url)
+        at("set", "-q", "tmp:1=1", "tmp:2=2", "keep=3", status=0)
+        given = ["tmp:", "-o", "out.jsonl", "--retries", "0", *words]
+        pasted = _line(at("export", *given, status=1, folder=kvsctl.home))
+        if line is not None:
+            assert sorted(pasted.split()) == sorted(line.split())
+        assert _run(at, pasted).status == 0
+    out = kvsctl.home / ("out-2.jsonl" if "--failures" in words else "out.jsonl")
+    assert out.read_bytes().count(b"\n") == 2
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("delete", ["--prefix", "tmp:"]),
+        ("expire", ["tmp:", "--ttl", "1h"]),
+        ("clean", ["-f", "rules.toml"]),
+    ],
+)
+def test_of_a_plan_in_which_a_record_could_not_be_read(
+    kvsctl: Command, command: str, words: Sequence[str]
+) -> None:
+    (kvsctl.home / "rules.toml").write_text(
+        '[[rules]]\nname = "r"\nprefix = "tmp:"\naction = "delete"\n', "utf-8"
+    )
+    plan = kvsctl.home / "plan.jsonl"
+    with serving(kvsctl, "--faults", "only=batch/get,500=1,first=1") as url:
+        at = kvsctl.having(KVSCTL_URL=url)
+        at("set", "-q", "tmp:1=1", "tmp:2=2", status=0)
+        given = [*words, "--plan", plan.name, "--retries", "0"]
+        first = at(command, *given, status=1, folder=kvsctl.home)
+        assert list(kvsctl.home.glob("plan*")) == []
+        assert _run(at, _line(first)).status == 0
+    assert plan.read_bytes().count(b"\n") == 2
