@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from kvsctl.bulk.outcomes.tally import FailureGroup, FailureNote
+from kvsctl.bulk.outcomes.tally import FailureGroup, FailureNote, InstallationFailure
 from kvsctl.report.advice import advice
 from kvsctl.report.escape import visible
 from kvsctl.report.summary import plural
@@ -63,7 +63,7 @@ def _table(console: Console, groups: Sequence[FailureGroup]) -> RenderableType:
             f"{group.count:,}",
             Text(visible(group.code, cell_width)),
             Text(_key(group, 2 * cell_width)),
-            Text(visible(group.example.source, 2 * cell_width)),
+            Text(visible(_source(group.example), 2 * cell_width)),
         )
     return table
 
@@ -85,7 +85,7 @@ def _blocks(
         lines += [
             Text(),
             Text(f"{group.count:,}  {visible(group.code, width)}", "bold red"),
-            Text(f"{_key(group, width)}  {visible(group.example.source, width)}"),
+            Text(f"{_key(group, width)}  {visible(_source(group.example), width)}"),
             *_explained(group, notes),
         ]
     return Group(*lines)
@@ -124,9 +124,16 @@ def _examples(group: FailureGroup, notes: Sequence[FailureNote]) -> list[Failure
 
 def _place(note: FailureNote) -> str:
     if note.key is None:
-        return note.source
+        return _source(note)
     key = note.key if note.entity is None else f"{note.entity} {note.key}"
-    return f"{visible(key, _SHOWN_KEY)} ({note.source})"
+    return f"{visible(key, _SHOWN_KEY)} ({_source(note)})"
+
+
+def _source(note: FailureNote) -> str:
+    """Return where a record stood, with the installation if it is one of several."""
+    if isinstance(note, InstallationFailure):
+        return f"{note.source}, in {note.installation}"
+    return note.source
 
 
 def _key(group: FailureGroup, width: int) -> str:

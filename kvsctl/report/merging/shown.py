@@ -4,8 +4,16 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec.structs import asdict
+
 from kvsctl.bulk.forecast import Forecast
-from kvsctl.bulk.outcomes.tally import OTHER_CODES, FailureGroup, FailureNote, Tally
+from kvsctl.bulk.outcomes.tally import (
+    OTHER_CODES,
+    FailureGroup,
+    FailureNote,
+    InstallationFailure,
+    Tally,
+)
 from kvsctl.report.dry_run import DryRun
 from kvsctl.report.merging.checked import COUNTS
 
@@ -49,7 +57,7 @@ def dry_run_of(report: Mapping[str, Any]) -> DryRun | None:
 
 
 def _note(place: int, failure: Mapping[str, Any]) -> FailureNote:
-    return FailureNote(
+    note = FailureNote(
         position=place,
         key=failure.get("key"),
         entity=failure.get("entityName"),
@@ -59,3 +67,7 @@ def _note(place: int, failure: Mapping[str, Any]) -> FailureNote:
         attempts=failure.get("attempts", 0),
         trace_id=failure.get("trace_id"),
     )
+    installation = failure.get("installation")
+    if installation is None:
+        return note
+    return InstallationFailure(**asdict(note), installation=str(installation))

@@ -205,3 +205,13 @@ def test_records_of_several_installations_do_not_go_into_one_store(
     assert first in failures[0]["message"]
     alone = b"".join(exported.out.splitlines(keepends=True)[:2])
     kvsctl("set", "-t", "local", *checks, stdin=alone, status=0)
+
+
+def test_examples_of_failures_name_their_installation(kvsctl: Command, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    with container(kvsctl, _NAMES[:2], "--faults", "refuse=k:INVALID_KEY") as inside:
+        first = inside("set", *ALL, "k=1", "--report", report, status=1).err
+        assert b"k (arg:1, in i00): " in first
+        assert b"k (arg:1, in i01): " in first
+    merged = kvsctl("report", "merge", report, status=0)
+    assert b"k (arg:1, in i01): " in merged.out + merged.err
