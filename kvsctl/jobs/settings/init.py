@@ -1,6 +1,7 @@
 """Add a target to the configuration file, once it has answered."""
 
 import os
+import shlex
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -22,7 +23,7 @@ from kvsctl.report.console import Environment
 from kvsctl.report.escape import visible
 from kvsctl.report.styled import wrapped
 from kvsctl.report.target.ping import pinged_lines
-from kvsctl.service.transport.urls import is_loopback_url
+from kvsctl.service.transport.urls import is_loopback_url, require_safe
 
 _PROBE: Final = "a name that no target has"
 _NOTHING: Final = "nothing was written"
@@ -59,10 +60,14 @@ async def init(wanted: Wanted, environment: Environment, environ: Mapping[str, s
     Nothing was written then. Raise StreamError if the file cannot be written.
     """
     config = _config(environ)
+    if config.exists and not config.path.is_file():
+        raise UsageError(f"{config.path} is not a regular file: {_NOTHING}", "Name another file.")
     check_names(config)
     _require_sections(with_target(config.text, _PROBE, {}, is_default=False), config, _PROBE, {})
     if wanted.name is not None:
         _require_new(wanted.name, config)
+    if wanted.url is not None:
+        _require_url(wanted.url, wanted)
     if wanted.missing and not (environment.stdin_is_terminal and environment.stderr_is_terminal):
         raise UsageError(
             f"nobody can be asked, as this is not a terminal: {_NOTHING}",
@@ -95,7 +100,7 @@ async def init(wanted: Wanted, environment: Environment, environ: Mapping[str, s
     write_private(config.path, text)
     environment.write_stderr(
         f"{visible(str(config.path))} has the target {visible(name)}: use it with "
-        f"-t {visible(name)}\n"
+        f"-t {shlex.quote(name)}\n"
     )
 
 
@@ -146,6 +151,14 @@ def _require_new(name: str, config: ConfigFile) -> None:
         )
 
 
+def _require_url(url: str, wanted: Wanted) -> None:
+    """Raise UsageError for a URL that no target may have, before its token is asked for."""
+    try:
+        require_safe(url, allow_http=wanted.allow_http)
+    except UsageError as error:
+        raise UsageError(f"--url: {error.message}: {_NOTHING}", error.hint) from None
+
+
 async def _asked(wanted: Wanted, config: ConfigFile, environment: Environment) -> Wanted:
     """Return the target with the answers to questions about what the options leave out."""
 
@@ -170,6 +183,7 @@ async def _asked(wanted: Wanted, config: ConfigFile, environment: Environment) -
         _require_new(name, config)
     if url is None:
         url = await ask("URL of its bridge, or base URL of the service", FORGE_URL)
+        _require_url(url, wanted)
     if bridge is None and url != FORGE_URL:
         answer = await ask("Is that the URL of a bridge (y or n)", "n")
         bridge = answer.casefold() in _YES

@@ -1,5 +1,6 @@
 """kvsctl config: settings with where they come from, targets, and a first configuration file."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -234,3 +235,27 @@ def test_init_does_not_overwrite_what_was_changed_meanwhile(kvsctl: Command, url
     ended = kvsctl("config", "init", "a", "--url", url, "--token-command", change, status=2)
     assert b"it was changed while the target was asked for: nothing was written" in ended.err
     assert path.read_text().startswith("# mine\n# x")
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:19111", "ftp://host", "host", "http://host.example"])
+def test_init_complains_about_a_url_before_a_token(kvsctl: Command, url: str) -> None:
+    ended = kvsctl("config", "init", "u", "--url", url, status=2)
+    assert b"--url: " in ended.err
+    assert b"token" not in ended.err
+
+
+def test_init_quotes_the_name_to_paste(kvsctl: Command, url: str) -> None:
+    ended = kvsctl("config", "init", "\u00fc x", "--url", url, status=0)
+    assert "use it with -t '\u00fc x'" in " ".join(ended.err.decode().split())
+
+
+@only_on(IS_POSIX, "descriptors have names")
+def test_init_replaces_only_a_file(kvsctl: Command, url: str) -> None:
+    reading, writing = os.pipe()
+    os.close(writing)
+    try:
+        piped = kvsctl.having(KVSCTL_CONFIG=f"/dev/fd/{reading}")
+        ended = piped("config", "init", "u", "--url", url, status=2)
+    finally:
+        os.close(reading)
+    assert b"is not a regular file: nothing was written" in ended.err
