@@ -1,6 +1,7 @@
 """Settings from flags, the environment and the configuration file.
 
 - `file`: read the configuration file.
+- `waiting`: refuse files on which a read could wait for ever.
 - `built_in`: the targets that need none.
 - `toml_lines`: the lines of a TOML text on which its tables and names stand.
 - `sections`: refuse what a target's section may not hold.

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from kvsctl.config.waiting import require_ready
 from kvsctl.errors import UsageError
 
 _TOP: Final = ("default", "targets")
@@ -80,6 +81,7 @@ def read_config(environ: Mapping[str, str]) -> ConfigFile:
     """
     path = config_path(environ)
     try:
+        require_ready(path)
         text = path.read_text("utf-8-sig")
     except FileNotFoundError:
         if environ.get("KVSCTL_CONFIG"):

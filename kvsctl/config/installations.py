@@ -18,6 +18,7 @@ from msgspec import structs
 
 from kvsctl.config.base_urls import require_base_url
 from kvsctl.config.targets import Target, checked_installation
+from kvsctl.config.waiting import require_ready
 from kvsctl.errors import UsageError
 
 _HINT: Final = (
@@ -75,6 +76,7 @@ def read_installations(path: Path, target: Target) -> list[Target]:
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     try:
+        require_ready(path)
         with path.open("rb") as file:
             for number, line in enumerate(file, 1):
                 text = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line

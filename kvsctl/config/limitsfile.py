@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+from kvsctl.config.waiting import require_ready
 from kvsctl.errors import UsageError
 from kvsctl.limits import DEFAULT_LIMITS, Limits
 
@@ -51,6 +52,7 @@ def read_profile_limits(path: Path) -> Limits:
 def holds_profile(path: Path) -> bool:
     """Return whether a file is a profile, of any format."""
     try:
+        require_ready(path)
         found = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
         return False
@@ -70,6 +72,7 @@ def _parsed(path: Path) -> Any:
 
     is_json = path.suffix.lower() == ".json"
     try:
+        require_ready(path)
         text = path.read_text("utf-8")
         return json.loads(text) if is_json else tomllib.loads(text)
     except OSError as error:

@@ -10,6 +10,7 @@ import msgspec
 
 from kvsctl.config.nearest import hint_of, near
 from kvsctl.config.toml_lines import TomlLines
+from kvsctl.config.waiting import require_ready
 from kvsctl.errors import UsageError
 from kvsctl.jsontext import quoted
 
@@ -236,6 +237,7 @@ def _parsed(path: Path, text: str) -> dict[str, Any]:
 
 def _text(path: Path) -> str:
     try:
+        require_ready(path)
         with path.open("rb") as file:
             data = file.read(_MOST_BYTES + 1)
     except OSError as error:

@@ -1,0 +1,25 @@
+"""Refuse files of settings on which a read could wait for ever."""
+
+import errno
+import os
+import re
+import stat
+from pathlib import Path
+from typing import Final
+
+_DESCRIPTOR: Final = re.compile(r"/dev/(stdin|fd/\d+)|/proc/(self|\d+)/fd/\d+")
+
+
+def require_ready(path: Path) -> None:
+    """Raise OSError if a file is a named pipe or a device: reading it may never end.
+
+    Descriptors, such as those of `<(command)`, and the null device may be read. A path that does
+    not exist raises FileNotFoundError.
+    """
+    mode = path.stat().st_mode
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return  # opening a directory is an error of its own
+    is_descriptor = _DESCRIPTOR.fullmatch(os.path.normpath(path.absolute())) is not None
+    if is_descriptor or (stat.S_ISCHR(mode) and path.samefile(os.devnull)):
+        return
+    raise OSError(errno.EINVAL, "it is not a regular file")
