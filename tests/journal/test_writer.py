@@ -238,30 +238,6 @@ def test_in_order_a_record_is_settled_once_every_earlier_one_is(
     assert _state(path).totals.counts["records"] == 3
 
 
-@pytest.mark.parametrize("settles_later", [False, True])
-def test_what_settles_last_is_written_without_the_executor(
-    path: Path, journal: JournalFile, settles_later: bool
-) -> None:
-    """The event loop runs on while connections close: no group may begin that cannot be written."""
-    with ThreadPoolExecutor(1) as executor:
-        writer = JournalWriter(journal, Verb.SET, executor)
-
-        async def settle() -> None:
-            writer(Settled([succeeded(0), failed(1)]))
-            writer.leave_executor()
-            executor.shutdown(wait=False)
-            if settles_later:
-                writer(Settled([succeeded(2)]))
-            await asyncio.sleep(10)
-
-        run_virtual(settle())
-    writer.finish(Stage.RUNNING)
-    settled = 2 + settles_later
-    assert list(_state(path).settled) == [(0, settled)]
-    assert list(_state(path).retryable) == [(1, 2)]
-    assert _state(path).totals.counts["records"] == settled
-
-
 def test_a_failure_may_be_retried_until_newer_data_replaces_it(
     path: Path, journal: JournalFile
 ) -> None:
