@@ -55,6 +55,7 @@ class Traffic:
 
     def __init__(self) -> None:
         self._windows: dict[Hashable, tuple[RollingWindow, int]] = {}
+        self._sweep_at = WINDOWS_MOST
 
     def wait_to_write(self, installation: str, route: str, body: bytes, now_ms: int) -> int:
         """Count a write. Return how long to wait instead, in milliseconds, if it is too much."""
@@ -98,10 +99,13 @@ class Traffic:
         return wait_ms
 
     def _window(self, place: Hashable, limit: int, now_ms: int) -> RollingWindow:
-        if len(self._windows) >= WINDOWS_MOST:
+        if len(self._windows) >= self._sweep_at:
             self._windows = {
                 other: one for other, one in self._windows.items() if one[1] > now_ms - SECOND_MS
             }
+            # All may be of this second, or the clock may stand still: sweep again only once there
+            # are twice as many, so that a sweep costs each key the same however many there are.
+            self._sweep_at = max(WINDOWS_MOST, 2 * len(self._windows))
         window, _ = self._windows.get(place) or (RollingWindow(limit, SECOND_MS), 0)
         self._windows[place] = (window, now_ms)
         return window

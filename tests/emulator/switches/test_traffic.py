@@ -94,3 +94,16 @@ def test_keys_that_are_quiet_are_forgotten() -> None:
     for n in range(3 * WINDOWS_MOST):
         traffic.wait_to_write("i", "set", body({"key": f"k{n}", "value": 1}), n)
     assert len(traffic._windows) <= WINDOWS_MOST + 1
+
+
+def test_many_keys_within_a_second_are_swept_rarely() -> None:
+    traffic, sweeps = Traffic(), 0
+    for n in range(5 * WINDOWS_MOST // 2):
+        before = traffic._windows
+        traffic.wait_to_write("i", "set", body({"key": f"k{n}", "value": 1}), 0)
+        sweeps += traffic._windows is not before
+    assert sweeps == 2
+    assert len(traffic._windows) == 5 * WINDOWS_MOST // 2
+    for n in range(3 * WINDOWS_MOST):
+        traffic.wait_to_write("i", "set", body({"key": f"later{n}", "value": 1}), 1000 + n)
+    assert len(traffic._windows) <= WINDOWS_MOST + 1
