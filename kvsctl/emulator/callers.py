@@ -20,6 +20,8 @@ from kvsctl.emulator.options import DEFAULT_INSTALLATION, EmulatorOptions, insta
 from kvsctl.emulator.refusals import Refusal, unauthorized
 
 PROXY_HEADER = b"forge-proxy-authorization"
+NOT_OF_OTHER_PAGES = (None, b"same-origin", b"none")
+"""The values of `Sec-Fetch-Site` in requests that no page of another server has sent."""
 
 
 def installation_of(headers: Mapping[bytes, bytes], options: EmulatorOptions) -> str:
@@ -81,6 +83,14 @@ def _configured_installation(bearer: str | None, options: EmulatorOptions) -> st
         if hmac.compare_digest(token.secret.encode(), bearer.encode()):
             found = token.installation
     return found
+
+
+def is_of_other_page(headers: Mapping[bytes, bytes]) -> bool:
+    """Return whether a browser says that a page of another server has sent the request.
+
+    It says so of requests without an `Origin`, too, as for an image or a script.
+    """
+    return headers.get(b"sec-fetch-site") not in NOT_OF_OTHER_PAGES
 
 
 def check_token(headers: Mapping[bytes, bytes], options: EmulatorOptions) -> None:

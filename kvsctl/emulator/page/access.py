@@ -14,12 +14,10 @@ checks do not rely on it:
 
 from collections.abc import Mapping
 
-from kvsctl.emulator.callers import check_admin_token, check_token, is_local
+from kvsctl.emulator.callers import check_admin_token, check_token, is_local, is_of_other_page
 from kvsctl.emulator.options import EmulatorOptions
 from kvsctl.emulator.refusals import Refusal
 from kvsctl.emulator.wire import JSON_TYPE
-
-OWN = (None, b"same-origin", b"none")
 
 
 def check_local(client: object, options: EmulatorOptions) -> None:
@@ -30,7 +28,7 @@ def check_local(client: object, options: EmulatorOptions) -> None:
 
 def check_page(headers: Mapping[bytes, bytes], method: str, options: EmulatorOptions) -> None:
     """Raise Refusal unless the page of this emulator sent the request, with a token if needed."""
-    if headers.get(b"sec-fetch-site") not in OWN:
+    if is_of_other_page(headers):
         raise Refusal(403, "FORBIDDEN", "Only the page of this emulator may send this request")
     kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
     if method == "POST" and kind != JSON_TYPE.encode():

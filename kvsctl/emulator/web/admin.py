@@ -14,7 +14,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from kvsctl.emulator.callers import check_admin_token, check_token, is_local
+from kvsctl.emulator.callers import check_admin_token, check_token, is_local, is_of_other_page
 from kvsctl.emulator.clock import LATEST_MS, Clock, iso8601
 from kvsctl.emulator.json_slices import is_unicode
 from kvsctl.emulator.operations.service import Service
@@ -86,23 +86,18 @@ def _arm(emulator: AdminTarget, request: dict[str, Any]) -> dict[str, Any]:
 def check_admin(client: object, headers: dict[bytes, bytes], options: EmulatorOptions) -> None:
     """Raise Refusal (401 or 403) unless the caller may use the control requests.
 
-    A web page may not, whatever token it has. With an admin token, only callers with it may, from
-    any address. Without one, only callers on this machine may, with one of the tokens if any are
-    configured.
+    A web page may not, whatever token it has: its requests have an `Origin`, or a `Sec-Fetch-Site`
+    that names another one. With an admin token, only callers with it may, from any address. Without
+    one, only callers on this machine may, with one of the tokens if any are configured.
     """
-    if options.admin_token is None:
-        check_admin_caller(client, headers)
-        check_token(headers, options)
-        return
-    if b"origin" in headers:
+    if b"origin" in headers or is_of_other_page(headers):
         raise Refusal(403, "FORBIDDEN", "Web pages may not use /_emulator/")
-    check_admin_token(headers, options.admin_token)
-
-
-def check_admin_caller(client: object, headers: dict[bytes, bytes]) -> None:
-    """Raise Refusal (403) if the caller is on another machine or is a web page."""
-    if not is_local(client) or b"origin" in headers:
+    if options.admin_token is not None:
+        check_admin_token(headers, options.admin_token)
+        return
+    if not is_local(client):
         raise Refusal(403, "FORBIDDEN", "Only callers on this machine may use /_emulator/")
+    check_token(headers, options)
 
 
 def reset(service: Service, request: dict[str, Any]) -> dict[str, Any]:

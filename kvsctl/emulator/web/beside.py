@@ -1,6 +1,8 @@
 """What the emulator serves beside the store: health, contexts, OpenAPI, control, the page."""
 
-from typing import Protocol
+from typing import Final, Protocol
+
+import msgspec
 
 from kvsctl.emulator.callers import PROXY_HEADER, installation_of
 from kvsctl.emulator.page import answers
@@ -19,6 +21,12 @@ from kvsctl.emulator.web.routes import (
 )
 from kvsctl.emulator.web.transfers import TRANSFERS, transfer
 from kvsctl.emulator.wire import Response, encoded
+
+NOT_FOR_PAGES: Final = (
+    ("x-content-type-options", "nosniff"),
+    ("cross-origin-resource-policy", "same-origin"),
+)
+"""The headers that keep what a control request answers out of web pages of other servers."""
 
 
 class Target(AdminTarget, answers.Page, Protocol):
@@ -39,11 +47,8 @@ async def answer_beside(
         return await answers.answer(emulator, scope, body)
     if path.startswith(ADMIN_PREFIX) and options.admin:
         check_admin(scope.get("client"), headers, options)
-        action = path.removeprefix(ADMIN_PREFIX)
-        if (method, action) in TRANSFERS:
-            return await transfer(emulator, action, scope, receive)
-        body = await read_body(receive, options.limits.batch_bytes, options)
-        return await administer(emulator, method, action, body)
+        found = await _control(emulator, scope, receive)
+        return msgspec.structs.replace(found, headers=(*NOT_FOR_PAGES, *found.headers))
     if path in ROUTES:
         raise _other_method("POST")
     if path not in GET_PATHS:
@@ -56,6 +61,14 @@ async def answer_beside(
         return _context(emulator, headers)
     assert path == OPENAPI_PATH, path  # noqa: S101 - the application serves the installations
     return _document(emulator)
+
+
+async def _control(emulator: Target, scope: Scope, receive: Receive) -> Response:
+    action, method = scope["path"].removeprefix(ADMIN_PREFIX), scope["method"]
+    if (method, action) in TRANSFERS:
+        return await transfer(emulator, action, scope, receive)
+    body = await read_body(receive, emulator.options.limits.batch_bytes, emulator.options)
+    return await administer(emulator, method, action, body)
 
 
 async def _health(emulator: AdminTarget) -> Response:

@@ -170,6 +170,22 @@ def test_web_pages_are_refused(client: EmulatorClient) -> None:
     assert response.status_code == 403
 
 
+@pytest.mark.parametrize("admin_token", [None, "admin"])
+@pytest.mark.parametrize("action", ["export", "stats", "clock"])
+def test_what_a_page_asks_for_without_an_origin_is_refused(
+    open_client: OpenClient, action: str, admin_token: str | None
+) -> None:
+    client = open_client(admin_token=admin_token)
+    allowed = {"authorization": "Bearer admin"}
+    for site, status in (("cross-site", 403), ("same-site", 403), ("", 403),
+                         ("same-origin", 200), ("none", 200)):  # fmt: skip
+        headers = allowed | {"sec-fetch-site": site}
+        response = client.request("GET", f"/_emulator/{action}", headers=headers)
+        assert response.status_code == status, site
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["cross-origin-resource-policy"] == "same-origin"
+
+
 @pytest.mark.parametrize(
     ("method", "action"),
     [
