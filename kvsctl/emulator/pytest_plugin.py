@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.request import Request, urlopen
+from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
 
@@ -44,7 +44,9 @@ class EmulatorUnderTest:
         """Send a POST to `/_emulator/`."""
         headers = {"authorization": f"Bearer {self.admin_token or self.token}"}
         url, body = f"{self.url}/_emulator/{action}", json.dumps(request).encode()
-        with urlopen(Request(url, body, headers)):  # noqa: S310 - it is http, on loopback
+        # This machine is never reached through a proxy of the environment.
+        opener = build_opener(ProxyHandler({}))
+        with opener.open(Request(url, body, headers)):  # noqa: S310 - it is http, on loopback
             pass
 
 
@@ -98,11 +100,13 @@ def is_seeded(options: ServeOptions) -> bool:
 def options_of_worker(options: ServeOptions, worker: str | None) -> ServeOptions:
     """Return the options for a worker of pytest-xdist, such as `gw0`; None for no worker.
 
-    A worker has files of its own, with its name before their suffixes. Raise `pytest.UsageError`
-    for a port that the workers would have to share.
+    A worker has files of its own, with its name before their suffixes. A file that is loaded and
+    exported to is loaded from the worker's own once there is one. Raise `pytest.UsageError` for a
+    port that the workers would have to share.
     """
     from dataclasses import replace
 
+    from kvsctl.emulator.operations.record_files import is_same_file
     from kvsctl.emulator.storage.schema import MEMORY
 
     if worker is None:
@@ -117,8 +121,18 @@ def options_of_worker(options: ServeOptions, worker: str | None) -> ServeOptions
     if (file := options.emulator.export_file) is not None:
         import msgspec
 
-        emulator = msgspec.structs.replace(options.emulator, export_file=_of_worker(file, worker))
-        options = replace(options, emulator=emulator)
+        own = _of_worker(file, worker)
+
+        def loaded(other: Path) -> Path:
+            is_exported = is_same_file(other, file)
+            return own if is_exported and (own.exists() or not other.exists()) else other
+
+        options = replace(
+            options,
+            seed=tuple(map(loaded, options.seed)),
+            imported=None if options.imported is None else loaded(options.imported),
+            emulator=msgspec.structs.replace(options.emulator, export_file=own),
+        )
     return options
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from kvsctl.emulator.options import EmulatorOptions, Token
 from kvsctl.emulator.pytest_plugin import EmulatorUnderTest, options_of_worker, under_test
-from kvsctl.emulator.web.serve import ServeOptions
+from kvsctl.emulator.web.serve import ServeOptions, running
 
 pytest_plugins = ["pytester"]
 
@@ -88,6 +88,59 @@ def test_a_store_in_memory_needs_no_name() -> None:
     assert options_of_worker(options, "gw0") == options
     kept = ServeOptions(port=0, db=Path("folder/kvs"))
     assert options_of_worker(kept, "gw0").db == Path("folder/kvs-gw0")
+
+
+def keys_after_setting(options: ServeOptions, key: str) -> list[str]:
+    """Run a server until it exports; return the keys that it has with one more."""
+    with running(options) as server:
+        httpx.post(f"{server.url}/v1/set", json={"key": key, "value": 1})
+        page = httpx.post(f"{server.url}/v1/query", json={})
+    return [record["key"] for record in page.json()["data"]]
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_worker_imports_what_it_has_exported(tmp_path: Path, is_there: bool) -> None:
+    file = tmp_path / "store.jsonl"
+    if is_there:
+        file.write_text('{"key":"given","value":0}\n')
+    # Another name of the same file, as users write it in two places.
+    imported = tmp_path / "." / "folder" / ".." / "store.jsonl"
+    (tmp_path / "folder").mkdir()
+    options = ServeOptions(port=0, imported=imported, emulator=EmulatorOptions(export_file=file))
+    given = ["given"] if is_there else []
+    first = keys_after_setting(options_of_worker(options, "gw0"), "first")
+    assert sorted(first) == ["first", *given]
+    second = keys_after_setting(options_of_worker(options, "gw0"), "second")
+    assert sorted(second) == ["first", *given, "second"]
+    assert file.exists() is is_there
+    assert options_of_worker(options, "gw1").imported == (
+        imported if is_there else tmp_path / "store-gw1.jsonl"
+    )
+
+
+def test_a_worker_seeds_from_what_it_has_exported_and_else_as_without_workers(
+    tmp_path: Path,
+) -> None:
+    file, other = tmp_path / "store.jsonl", tmp_path / "other.jsonl"
+    file.write_text('{"key":"given","value":0}\n')
+    options = ServeOptions(
+        port=0, seed=(file, other), imported=other, emulator=EmulatorOptions(export_file=file)
+    )
+    first = options_of_worker(options, "gw0")
+    assert (first.seed, first.imported) == ((file, other), other)
+    own = tmp_path / "store-gw0.jsonl"
+    own.touch()
+    second = options_of_worker(options, "gw0")
+    assert (second.seed, second.imported) == ((own, other), other)
+
+
+def test_a_proxy_of_the_environment_is_not_used(
+    kvsctl_emulator: EmulatorUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    kvsctl_emulator.reset()
 
 
 def test_no_token_is_shown() -> None:
