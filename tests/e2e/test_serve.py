@@ -328,6 +328,9 @@ def test_what_cannot_be_served_is_said(kvsctl: Command, tmp_path: Path) -> None:
         assert ended.err
         assert ended.out == b""
     assert b"--db: empty file name" in kvsctl("serve", "--db", "", status=2).err
+    for words in (["--token", "é"], ["--token", "i=a b"], ["--admin-token", "é"]):
+        shown = kvsctl("serve", "--port", "0", *words, status=2).err.decode()
+        assert f"{words[0]}: the token has other characters than visible ASCII" in shown
 
 
 def test_each_option_reaches_the_emulator() -> None:

@@ -198,7 +198,9 @@ def _token(given: str) -> "Token":
         raise UsageError(
             "--token: empty token", "Give a token, or leave out --token to accept every caller."
         )
-    return parse_token(given)
+    token = parse_token(given)
+    _require_sendable("--token", token.secret)
+    return token
 
 
 def _admin_token(given: str | None) -> str | None:
@@ -206,7 +208,20 @@ def _admin_token(given: str | None) -> str | None:
 
     if given is not None and not given.strip():
         raise UsageError("--admin-token: empty token", "Give a token, or leave out --admin-token.")
+    if given is not None:
+        _require_sendable("--admin-token", given)
     return given
+
+
+def _require_sendable(flag: str, secret: str) -> None:
+    """Raise UsageError if no caller could send the token in a header."""
+    from kvsctl.errors import UsageError
+
+    if not all("!" <= one <= "~" for one in secret):
+        raise UsageError(
+            f"{flag}: the token has other characters than visible ASCII",
+            "Give a token of letters, digits and signs, without spaces.",
+        )
 
 
 def _seconds(flag: str, text: str, *, least: float) -> float:
