@@ -46,7 +46,7 @@ def retry_words(command: str, given: Given, job: BatchJob) -> RetryWords:
     if is_chosen:
         retries = has_journal and not job.input.is_listing
         return RetryWords(None, (), _same(command, given, job), has_journal=retries)
-    options = [*_words(given, _WHERE)]
+    options = [*_words(given, job, _WHERE)]
     if command == "export":
         output = given.of(OutputOption).output
         output = None if output == _STDIN else output
@@ -57,11 +57,11 @@ def retry_words(command: str, given: Given, job: BatchJob) -> RetryWords:
         has_failures = given.of(FailuresOption).failures is not None
         same = None if has_failures else _same(command, given, job)
         return RetryWords(verb if has_failures else None, tuple(options), same)
-    options += _words(given, _HOW, _OF_THE_INPUT)
+    options += _words(given, job, _HOW, _OF_THE_INPUT)
     return RetryWords(
         verb,
         tuple(options),
-        _whole(command, given),
+        _whole(command, given, job),
         has_journal=has_journal,
         takes_keys=job.plan.verb is not Verb.SET,
     )
@@ -74,7 +74,7 @@ def _may_be_secret(given: Given) -> bool:
     return target.token_command is not None or bool({"@", "?"} & set(urls))
 
 
-def _whole(command: str, given: Given) -> tuple[str, ...] | None:
+def _whole(command: str, given: Given, job: BatchJob) -> tuple[str, ...] | None:
     """Return the command again; None if it has values in its words or reads stdin."""
     files = given.of(InputOptions).file
     if given.of(SetOptions).pairs or _STDIN in files:
@@ -86,7 +86,7 @@ def _whole(command: str, given: Given) -> tuple[str, ...] | None:
     end = ["--", *keys] if any(key.startswith("-") for key in keys) else keys
     if given.of(JournalOptions).journal_force:
         return None  # it would begin anew
-    return (command, *_words(given, kinds), *end)
+    return (command, *_words(given, job, kinds), *end)
 
 
 def _same(command: str, given: Given, job: BatchJob) -> tuple[str, ...] | None:
@@ -108,15 +108,25 @@ def _same(command: str, given: Given, job: BatchJob) -> tuple[str, ...] | None:
     end = [] if prefix is None else ["--", prefix] if prefix.startswith("-") else [prefix]
     end += [] if plan is None else [file_word(plan)]
     left_out = ("plan",) if command == "sync" else ()
-    return (command, *_words(given, kinds, left_out), *end)
+    return (command, *_words(given, job, kinds, left_out), *end)
 
 
 def _words(
-    given: Given, kinds: Iterable[type[OptionGroup]], leaving_out: Iterable[str] = ()
+    given: Given,
+    job: BatchJob,
+    kinds: Iterable[type[OptionGroup]],
+    leaving_out: Iterable[str] = (),
 ) -> Iterator[str]:
-    """Yield the options of some groups that were given, as words."""
+    """Yield the options of some groups that were given, as words.
+
+    The target is always among those of `TargetOptions`: the variable that chose it may have been
+    set for one command.
+    """
     for kind in kinds:
         group = given.of(kind)
+        if isinstance(group, TargetOptions) and group.target is None and group.url is None:
+            name, url = job.target.name, job.target.url
+            yield from ("-t", name) if name != url else ("--url", name)
         for name, annotation in kind.annotations.items():
             flag = None if name in leaving_out else _flag(name, annotation)
             value = getattr(group, name, None)

@@ -59,17 +59,29 @@ def test_of_keys_that_were_missing(kvsctl: Command) -> None:
     (kvsctl.home / "keys.txt").write_text("a\nb c\nd\n", "utf-8")
     local("set", "a=1", status=0)
     first = local("get", "-f", "keys.txt", "--values", status=1, folder=kvsctl.home)
-    assert _line(first) == "kvsctl get --values 'b c' d"
+    assert _line(first) == "kvsctl get -t local --values 'b c' d"
     local("set", "b c=2", "d=3", status=0)
     again = _run(local, _line(first))
     assert (again.status, again.out, again.err) == (0, b"2\n3\n", b"")
+
+
+def test_the_store_is_named_that_a_variable_chose_for_one_command(kvsctl: Command) -> None:
+    """The shell into which the line is pasted does not have that variable."""
+    (kvsctl.home / "config.toml").write_text('default = "local"\n', "utf-8")
+    at = kvsctl.having(KVSCTL_CONFIG=str(kvsctl.home / "config.toml"))
+    at("set", "a=1", status=0)
+    with serving(kvsctl, "--faults", "500=1,first=1") as url:
+        once = at.having(KVSCTL_URL=url)
+        pasted = _line(once("delete", "a", "--retries", "0", status=1))
+        assert _run(at, pasted).status == 0
+    assert at("get", "a", "--values", status=0).out == b"1\n"
 
 
 def test_of_a_deletion_in_an_entity(kvsctl: Command) -> None:
     with serving(kvsctl, "--faults", "500=1,first=1") as url:
         at = kvsctl.having(KVSCTL_URL=url)
         first = at("delete", "a", "b", "--entity", "session", "--retries", "0", status=1)
-        assert _line(first) == "kvsctl delete --retries 0 --entity session a b"
+        assert _line(first) == f"kvsctl delete --url {url} --retries 0 --entity session a b"
         assert _run(at, _line(first)).status == 0
 
 
@@ -240,7 +252,7 @@ def test_what_passed_its_checks_and_failed_then_has_one(kvsctl: Command) -> None
         at = kvsctl.having(KVSCTL_URL=url)
         words = ["--check-first", "--retries", "0", "-f", "in.jsonl", "--failures", "f.jsonl"]
         first = at("set", *words, status=1, folder=kvsctl.home)
-        assert _line(first) == "kvsctl set --retries 0 -f f.jsonl"
+        assert _line(first) == f"kvsctl set --url {url} --retries 0 -f f.jsonl"
         assert _run(at, _line(first)).status == 0
 
 
@@ -325,11 +337,11 @@ def test_of_ttls_that_were_not_given(kvsctl: Command) -> None:
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["--consistent"], "kvsctl export --retries 0 -o out.jsonl --consistent tmp:"),
+        (["--consistent"], "kvsctl export --url URL --retries 0 -o out.jsonl --consistent tmp:"),
         (["--consistent", "--journal", "j"], None),
         (
             ["--consistent", "--failures", "f"],
-            "kvsctl get --retries 0 --metadata=expires -o out-2.jsonl -f f",
+            "kvsctl get --url URL --retries 0 --metadata=expires -o out-2.jsonl -f f",
         ),
     ],
 )
@@ -340,7 +352,7 @@ def test_of_a_whole_export(kvsctl: Command, words: Sequence[str], line: str | No
         given = ["tmp:", "-o", "out.jsonl", "--retries", "0", *words]
         pasted = _line(at("export", *given, status=1, folder=kvsctl.home))
         if line is not None:
-            assert sorted(pasted.split()) == sorted(line.split())
+            assert sorted(pasted.split()) == sorted(line.replace("URL", url).split())
         assert _run(at, pasted).status == 0
     out = kvsctl.home / ("out-2.jsonl" if "--failures" in words else "out.jsonl")
     assert out.read_bytes().count(b"\n") == 2
