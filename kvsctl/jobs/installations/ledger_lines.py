@@ -71,21 +71,16 @@ class _Canaries(msgspec.Struct, frozen=True):
     canaries: Sequence[str]
 
 
-class _Complete(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    complete: bool
-
-
 _encode: Final = msgspec.json.Encoder().encode
 _decode_header: Final = msgspec.json.Decoder(Header).decode
 _decode_line: Final = msgspec.json.Decoder(Line).decode
 _decode_canaries: Final = msgspec.json.Decoder(_Canaries).decode
-_decode_complete: Final = msgspec.json.Decoder(_Complete).decode
 
 
 class Content(msgspec.Struct):
     """What a ledger holds: the latest line of each installation. `valid_bytes`: all whole lines.
 
-    `canaries`: the installations that were to come first.
+    `canaries`: the installations that come first.
     """
 
     header: Header | None = None
