@@ -23,6 +23,7 @@ from kvsctl.files.descriptors import descriptor
 from kvsctl.files.sinks import ByteSink
 from kvsctl.jobs.file_roles import files_of, require_one_role_each, written_roles
 from kvsctl.jobs.printing import Printed, manifest_at
+from kvsctl.jobs.replacing import require_manifest
 from kvsctl.listing.run import ListingRun
 from kvsctl.outputs.names import named
 from kvsctl.outputs.records import MetadataField, RecordOutput, json_lines
@@ -36,7 +37,8 @@ _EXPIRES: Final = MetadataRequest(expires=True)
 class Exported(Result, frozen=True, kw_only=True):
     """The totals of an export, its file, and the manifest beside it.
 
-    `manifest_path` is None if records failed: no manifest vouches for a file without them.
+    If records failed, `path` is FILE.part, which has the others, and `manifest_path` is None. An
+    earlier export and its manifest stay as they are.
     """
 
     path: Path
@@ -75,7 +77,7 @@ async def export_to_file(
         raise error
     return Exported(
         **{name: getattr(result, name) for name in Result.__struct_fields__},
-        path=place,
+        path=printed.part_left or place,
         manifest_path=None if result.failed else vouching,
     )
 
@@ -139,6 +141,7 @@ def _place(path: Path, target: Target, moment: datetime) -> Path:
     if descriptor(place) is not None or (place.exists() and not place.is_file()):
         raise UsageError(f"cannot export to {place}: not a regular file")
     vouching = manifest_path(place)
+    require_manifest(vouching, f"the manifest of {place}", "Give another file name.")
     roles = [*written_roles("output", place), *written_roles("manifest", vouching)]
     require_one_role_each([*roles, *files_of(target)])
     return place

@@ -287,8 +287,16 @@ class JobListeners:
             if self._report is not None:
                 self._report.close()
             self._detach()
+            self._say_where_the_part_is()
             if self.undo is not None and self.undo.count and not self._job.reporting.quiet:
                 self.notice(visible(self.undo.summary))
+
+    def _say_where_the_part_is(self) -> None:
+        part = None if self._printed is None else self._printed.part_left
+        if part is not None and not self._job.reporting.quiet:
+            self._environment.note(
+                f"the export is incomplete: what was read is in {visible(str(part))}"
+            )
 
     def _has_removed_undo(self) -> bool:
         """Close the undo file. Return whether it was removed, as nothing went into it."""

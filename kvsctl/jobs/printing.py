@@ -88,8 +88,9 @@ def on_stdout(printing: Printing, environment: Environment, moved: Callable[[], 
 class Printed:
     """Records, keys or sums while they are printed to a sink.
 
-    `manifest` is written beside them once they are complete; None: no manifest is. A plan that is
-    not complete is removed, as it must not be carried out; other files keep their part.
+    `manifest` is written beside them once they are complete; None: no manifest is. With one, the
+    output is an export, which replaces no file if a record failed. A plan that is not complete is
+    removed, as it must not be carried out; other files keep their part.
     """
 
     def __init__(
@@ -106,6 +107,8 @@ class Printed:
         self._place = place
         self._manifest = manifest
         self._is_plan = is_plan
+        self.part_left: Path | None = None
+        """Where an export is whose records failed in part, once it was closed; otherwise None."""
 
     @property
     def is_full(self) -> bool:
@@ -124,11 +127,13 @@ class Printed:
 
         Return the error if that fails. What did not reach a broken output does not count as
         succeeded: it is unsent. A reader that has closed its pipe is not an error. A manifest
-        vouches for a whole output without a failure, and for no other; a plan in a file is kept
-        only then.
+        vouches for a whole output without a failure, and for no other. Only then does an export
+        replace its file, or is a plan in a file kept.
         """
-        if self._is_plan and self._place is not None and tally.failed:
-            is_whole = False
+        if tally.failed and is_whole and self._place is not None:
+            is_export = self._manifest is not None and _has_part(self._place)
+            is_whole = not (is_export or self._is_plan)
+            self.part_left = part_path(self._place) if is_export else None
         broken = self._completed(tally, is_whole=is_whole)
         if broken is not None or not is_whole:
             self._discard_plan()
@@ -167,6 +172,11 @@ class Printed:
         if self._is_plan and self._place is not None:
             with suppress(OSError):  # the output has failed before
                 part_path(self._place).unlink(missing_ok=True)
+
+
+def _has_part(place: Path) -> bool:
+    """Return whether an output is a file with another name until it is complete, and no stream."""
+    return part_path(place).is_file() and (place.is_file() or not place.exists())
 
 
 def has_no_reader(sink: ByteSink) -> bool:

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from kvsctl.errors import UsageError
 from kvsctl.files.descriptors import descriptor
 from kvsctl.jobs.job import Reporting
 from kvsctl.report.document import holds_report
+
+_ANOTHER: Final = "Give another file name, or add --force to replace it."
 
 
 def require_replaceable(
@@ -27,12 +30,19 @@ def require_replaceable(
 
         _require_kind("--failures", reporting.failures_path, "failures file", holds_failures)
     if manifest_path is not None:
-        from kvsctl.backups.manifest import holds_manifest  # only exports write them
-
-        _require_kind("--manifest", manifest_path, "manifest", holds_manifest)
+        require_manifest(manifest_path)
 
 
-def _require_kind(flag: str, path: Path, kind: str, is_of_kind: Callable[[Path], bool]) -> None:
+def require_manifest(path: Path, what: str = "--manifest", hint: str = _ANOTHER) -> None:
+    """Raise UsageError if `what`, a manifest, would replace a file of another kind."""
+    from kvsctl.backups.manifest import holds_manifest  # only exports write them
+
+    _require_kind(what, path, "manifest", holds_manifest, hint)
+
+
+def _require_kind(
+    flag: str, path: Path, kind: str, is_of_kind: Callable[[Path], bool], hint: str = _ANOTHER
+) -> None:
     if descriptor(path) is not None or not path.is_file():
         return
     try:
@@ -42,5 +52,5 @@ def _require_kind(flag: str, path: Path, kind: str, is_of_kind: Callable[[Path],
         raise UsageError(f"{flag}: cannot read {path}: {error.strerror}") from error
     raise UsageError(
         f"{flag} would replace {path}: it is not empty, and not an earlier {kind}",
-        "Give another file name, or add --force to replace it.",
+        hint,
     )

@@ -14,7 +14,8 @@ from kvsctl import AsyncClient, Client
 from kvsctl.backups.checking import damage
 from kvsctl.backups.manifest import Manifest, read_manifest
 from kvsctl.bulk.events import RequestEnded
-from kvsctl.emulator import Emulator
+from kvsctl.emulator import Emulator, EmulatorOptions
+from kvsctl.emulator.switches.fault_spec import read_faults
 from kvsctl.errors import StreamError, TargetError, UsageError, WorkLeft
 from kvsctl.service.transport.in_process import in_process
 from tests.client.clients import URL, client_of, environ_of, in_memory, run, session_of
@@ -27,8 +28,8 @@ _RECORDS: list[dict[str, Any]] = [
 ]
 
 
-async def _filled() -> Emulator:
-    emulator = in_memory()
+async def _filled(options: EmulatorOptions | None = None) -> Emulator:
+    emulator = in_memory(options)
     async with client_of(emulator) as client:
         assert (await client.set_many(_RECORDS)).succeeded == len(_RECORDS)
     return emulator
@@ -167,6 +168,39 @@ def test_an_export_that_fails_midway_leaves_a_part_and_no_manifest(tmp_path: Pat
     run(work())
     assert sorted(os.listdir(tmp_path)) == ["backup.jsonl", "backup.jsonl.part"]
     assert path.read_text() == "earlier\n"
+
+
+def test_an_export_in_which_a_record_failed_leaves_the_earlier_one(tmp_path: Path) -> None:
+    path, part = tmp_path / "backup.jsonl", tmp_path / "backup.jsonl.part"
+
+    async def work() -> None:
+        refusing = read_faults("only=batch/get,refuse=user:00:SOME_CODE")
+        async with client_of(await _filled(EmulatorOptions(faults=refusing))) as client:
+            await client.export(path)
+            before = path.read_bytes()
+            exported = await client.export(path, consistent=True)
+            assert (exported.failed, exported.path) == (10, part)
+            assert exported.manifest_path is None
+        assert path.read_bytes() == before
+
+    run(work())
+    assert damage(path, _manifest(path).digest) is None
+    assert len(_keys(part)) == 241
+
+
+def test_a_manifest_replaces_no_file_of_another_kind(tmp_path: Path) -> None:
+    other = tmp_path / "backup.jsonl.manifest.json"
+    other.write_bytes(b"precious")
+
+    async def work() -> None:
+        async with client_of(await _filled()) as client:
+            with pytest.raises(UsageError, match="not an earlier manifest") as caught:
+                await client.export(tmp_path / "backup.jsonl")
+        assert "--" not in str(caught.value) + (caught.value.hint or "")
+
+    run(work())
+    assert other.read_bytes() == b"precious"
+    assert os.listdir(tmp_path) == [other.name]
 
 
 def test_a_cancelled_export_leaves_a_part_and_no_manifest(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from kvsctl.cli.options.cron import MonitoringOptions
 from kvsctl.cli.options.get import GetOptions
 from kvsctl.cli.options.input import InputOptions, KeysArgument
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
-from kvsctl.cli.options.report import FailuresOption, OutputOption, ReportOptions
+from kvsctl.cli.options.report import FailuresOption, ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
 from kvsctl.cli.options.selection import PrefixArgument
 from kvsctl.cli.options.set import SetOptions
@@ -48,11 +48,10 @@ def retry_words(command: str, given: Given, job: BatchJob) -> RetryWords:
         return RetryWords(None, (), _same(command, given, job), has_journal=retries)
     options = [*_words(given, job, _WHERE)]
     if command == "export":
-        output = given.of(OutputOption).output
-        output = None if output == _STDIN else output
-        if given.of(FailuresOption).failures is None:
-            return RetryWords(None, (), _same(command, given, job))
-        return RetryWords(verb, (*options, _WITH_EXPIRY), output=output)
+        # A file appears only once nothing has failed, so the failed records alone do not help.
+        if job.has_stdout and given.of(FailuresOption).failures is not None:
+            return RetryWords(verb, (*options, _WITH_EXPIRY))
+        return RetryWords(None, (), _same(command, given, job))
     if job.input.is_listing:
         has_failures = given.of(FailuresOption).failures is not None
         same = None if has_failures else _same(command, given, job)

@@ -22,7 +22,7 @@ class RetryWords(msgspec.Struct, frozen=True):
     as it chooses them and guards what it does. `options`: where and how it works; None if they are
     secret. `whole`: the words of the command itself, without `--failures`; None if it cannot be
     repeated as it is. `has_journal`: it takes `--retry-failed`. `takes_keys`: failed keys may be
-    its arguments. `output`: the file that the failed records would have been printed to.
+    its arguments.
     """
 
     verb: str | None
@@ -30,7 +30,6 @@ class RetryWords(msgspec.Struct, frozen=True):
     whole: tuple[str, ...] | None = None
     has_journal: bool = False
     takes_keys: bool = False
-    output: Path | None = None
 
 
 def retry_lines(
@@ -65,8 +64,7 @@ def _command(
     if words.options is None:
         return _ONLY_FAILED, None
     if failures_path is not None:
-        options = [*words.options, *_output(words, folder)]
-        return _ONLY_FAILED, [words.verb, *options, "-f", file_word(failures_path)]
+        return _ONLY_FAILED, [words.verb, *words.options, "-f", file_word(failures_path)]
     keys = _keys(tally) if words.takes_keys else None
     if keys is not None:
         return _ONLY_FAILED, [words.verb, *words.options, *keys]
@@ -75,12 +73,6 @@ def _command(
         return _ONLY_FAILED, None
     doing = "read" if words.verb == "get" else "send"
     return f"To {doing} all of it again and keep what fails:", [*whole, "--failures", str(name)]
-
-
-def _output(words: RetryWords, folder: Path) -> list[str]:
-    """Return the option that leaves the file alone to which the command has printed."""
-    name = None if words.output is None else _free_name(words.output, folder)
-    return [] if name is None else ["-o", file_word(name)]
 
 
 def _free_name(path: Path, folder: Path) -> Path | None:

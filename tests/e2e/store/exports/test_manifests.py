@@ -104,6 +104,30 @@ def test_an_export_that_is_not_finished_has_no_manifest(local: Command, tmp_path
     assert not path.exists()
 
 
+@pytest.mark.parametrize("name", ["all.jsonl", "all.jsonl.gz"])
+@pytest.mark.parametrize("more", [[], ["--journal", "j"], ["--quiet"]])
+def test_an_export_in_which_a_record_failed_leaves_the_earlier_one(
+    local: Command, tmp_path: Path, name: str, more: list[str]
+) -> None:
+    path = tmp_path / name
+    words: list[str | Path] = ["export", "-o", path, "--consistent", *more]
+    with serving(local, "--db", local.database, "--faults", "refuse=user:7:SOME_CODE") as url:
+        local("export", "-o", path, status=0)
+        before = (path.read_bytes(), manifest_path(path).read_bytes())
+        ended = local(*words, "--url", url, status=1, folder=tmp_path)
+        assert (path.read_bytes(), manifest_path(path).read_bytes()) == before
+    read = part_path(path).read_bytes()
+    read = gzip.decompress(read) if path.suffix == ".gz" else read
+    assert read.count(b"\n") == 601 - 11
+    said = f"what was read is in {part_path(path)}\n".encode() in ended.err
+    assert said == ("--quiet" not in more)
+    local("verify", path, status=0)
+    with serving(local, "--db", local.database, "--port", url.rpartition(":")[2].strip("/")):
+        local(*words, "--url", url, status=0, folder=tmp_path)
+    assert not part_path(path).exists()
+    assert json.loads(manifest_path(path).read_bytes())["records"] == 601
+
+
 def test_a_resumed_export_has_the_manifest_of_the_whole(local: Command, tmp_path: Path) -> None:
     path, journal = tmp_path / "all.jsonl.gz", tmp_path / "j"
     words = ("export", "-o", path, "--journal", journal, "-c", "2")
