@@ -48,18 +48,23 @@ def test_a_newer_format_is_refused(tmp_path: Path) -> None:
         embedded(path)
 
 
-@pytest.mark.parametrize("before", [1, 2, 3])
+@pytest.mark.parametrize(
+    "before", ["SELECT application_id", "PRAGMA journal_mode", "BEGIN IMMEDIATE"]
+)
 def test_two_processes_may_create_the_file_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str
 ) -> None:
     path = tmp_path / "kvs.db"
     connect = sqlite3.connect
-    statements: list[str] = []
+    began: list[str] = []
+    created: list[str] = []
 
     def create_between(statement: str) -> None:
-        statements.append(statement)
-        if len(statements) == before:
+        # Between the statements of the first process, which locks the file within them.
+        if statement.startswith(before) and not began:
+            began.append(statement)
             embedded(path).close()
+            created.append(statement)
 
     def connected(*args: Any, **options: Any) -> sqlite3.Connection:
         monkeypatch.setattr(sqlite3, "connect", connect)
@@ -69,7 +74,7 @@ def test_two_processes_may_create_the_file_at_once(
 
     monkeypatch.setattr(sqlite3, "connect", connected)
     embedded(path).close()
-    assert len(statements) >= before
+    assert len(created) == 1
 
 
 def test_another_programs_file_is_refused(tmp_path: Path) -> None:
