@@ -65,7 +65,7 @@ class Guard:
             # uvloop's, for a connection that closed before its answer was written.
             if "handler is closed" not in str(error):
                 raise
-            await _disconnected(receive)
+            await _disconnected(server_send, receive)
 
     async def _logged(self, scope: Scope, receive: Receive, send: Send) -> None:
         start = time.perf_counter()
@@ -145,10 +145,17 @@ async def _close_connection(send: Send, receive: Receive, *, gently: bool) -> No
         if connection is not None:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
         transport.abort()
-    await _disconnected(receive)
+    await _disconnected(send, receive)
 
 
-async def _disconnected(receive: Receive) -> None:
-    """Wait until uvicorn has noticed. Before that, it logs a missing response as an error."""
+async def _disconnected(send: Send, receive: Receive) -> None:
+    """Wait until uvicorn has noticed. Before that, it logs a missing response as an error.
+
+    uvicorn notices for the last request of a connection only: another one, which a pipelined
+    request followed, would wait for ever.
+    """
+    cycle: Any = getattr(send, "__self__", None)
+    if cycle is not None:
+        cycle.disconnected = True
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -152,6 +152,18 @@ def test_a_half_closed_request_that_is_incomplete_is_refused(server: Running) ->
         assert found[-1][1]["code"] == "INVALID_REQUEST"
 
 
+@pytest.mark.parametrize("http", ["auto", "h11"])
+def test_a_request_that_another_one_follows_ends_with_its_connection(
+    http: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    with running(ServeOptions(port=0, http=http)) as server:
+        for _ in range(5):
+            sent = request("set", SET) + request("set", SET, said=100)
+            assert exchange(server.url, sent, half_close=True)
+    # A task that did not end would be cancelled at the stop, which logs an error.
+    assert not [record for record in caplog.records if record.levelno > logging.WARNING]
+
+
 def test_malformed_http_after_a_request_is_refused_after_its_answer(server: Running) -> None:
     sent = request("set", SET) + b"nonsense\r\n\r\n"
     found = answers(exchange(server.url, sent, half_close=True))
