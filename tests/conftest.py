@@ -32,7 +32,11 @@ os.umask(0o027)
 
 @pytest.fixture(scope="session", autouse=True)
 def _checkout_as_before() -> Iterator[None]:
-    """Fail if a test has written a file into the checkout, where the next run would find it."""
+    """Fail if a test has left a file in the checkout, where the next run would find it.
+
+    It sees new names at the top, without those that begin with a dot: not what is written into a
+    folder that was there, and not what a test changes in a file.
+    """
     before = _in_checkout()
     yield
     assert _in_checkout() - before == set()
