@@ -26,6 +26,10 @@ _BYTES_PER_SECOND: Final = 800
 _STOP_SECONDS: Final = 1.0
 """Ctrl-Z waits for a drawing no longer than this: the terminal may take no output."""
 _ERASE_BELOW: Final = "\x1b[J"
+_ERASE_ALL: Final = f"\r\x1b[K\x1b[C{_ERASE_BELOW}\r"
+"""Erase all rows. tmux would keep them in its history if all was erased from a screen's first place
+on: so the first row is erased by itself, and the others from its second place on.
+"""
 _ERASE_RIGHT: Final = "\x1b[K"
 _LEAST_COLUMNS: Final = 2
 
@@ -114,7 +118,7 @@ class Painter:
 
     def _erase(self) -> None:
         if self._drawn is not None and self._environment.is_in_foreground:
-            self._environment.write_stderr(f"\r{_ERASE_BELOW}")
+            self._environment.write_stderr(_ERASE_ALL)
         self._drawn = None
 
     def _redraw(self) -> None:

@@ -141,6 +141,16 @@ def test_rows_follow_a_resize(terminal: EmulatedTerminal, columns: int) -> None:
     assert drawn.is_shown("$ kvsctl set")
 
 
+def test_rows_at_the_top_of_a_screen_are_not_kept_in_its_history() -> None:
+    with emulated_terminal() as terminal:
+        with drawing(terminal, "set  10%", "  i0  20%") as drawn:
+            assert drawn.is_shown("set  10%", "  i0  20%")
+            drawn.painter.write_above(b"kvsctl: stopping\n")
+            assert drawn.is_shown("kvsctl: stopping", "set  10%", "  i0  20%")
+        assert drawn.is_shown("kvsctl: stopping")
+        assert terminal.history == []
+
+
 def test_a_width_of_the_user_cannot_make_lines_wrap(
     terminal: EmulatedTerminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:

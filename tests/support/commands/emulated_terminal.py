@@ -17,6 +17,19 @@ from tests.support.needs import system_module
 from tests.support.waiting import wait_until
 
 
+class _Screen(pyte.Screen):
+    """A screen whose rows go into a history if it is erased as a whole, as that of tmux."""
+
+    def __init__(self, columns: int, lines: int) -> None:
+        self.history: list[str] = []
+        super().__init__(columns, lines)
+
+    def erase_in_display(self, how: int = 0, *args: Any, **kwargs: Any) -> None:
+        if how == 0 and (self.cursor.x, self.cursor.y) == (0, 0):
+            self.history += [row for line in self.display if (row := line.rstrip())]
+        super().erase_in_display(how, *args, **kwargs)
+
+
 class EmulatedTerminal:
     """A pseudo-terminal of `columns` and `lines`; programs write to `fd`.
 
@@ -26,7 +39,7 @@ class EmulatedTerminal:
 
     def __init__(self, columns: int = 80, lines: int = 12) -> None:
         self._near, self.fd = system_module("pty").openpty()  # Windows has none
-        self._screen = pyte.Screen(columns, lines)
+        self._screen = _Screen(columns, lines)
         self._stream = pyte.ByteStream(self._screen)
         self._lock = threading.Lock()
         self._is_closing = False
@@ -52,6 +65,12 @@ class EmulatedTerminal:
         """What the screen shows now, without blank rows."""
         with self._lock:
             return self._rows()
+
+    @property
+    def history(self) -> list[str]:
+        """The rows that were put into the history because the whole screen was erased."""
+        with self._lock:
+            return list(self._screen.history)
 
     @property
     def cursor(self) -> tuple[int, int]:
