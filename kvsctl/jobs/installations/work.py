@@ -264,8 +264,9 @@ class _Work:
 
     async def _all(self, around: Around, closing: ExitStack) -> None:
         cleaning = Cleaning.of(self._template) or Applying.of(self._template)
+        finished = len(self._targets) - len(self._left)
         if cleaning is None:
-            with self._progress.working(self._job.command, len(self._left)):
+            with self._progress.working(self._job.command, len(self._left), finished):
                 if self._groups is None:
                     do = partial(work_on, job=self._job, around=around)
                     await self._in_rounds(self._left, do)
@@ -278,7 +279,8 @@ class _Work:
         counted: list[PartEnd] = []
         refusal = cleaning.refusal
         self._untouched = Untouched(cleaning.first, refusal, MORE_TIME)
-        with self._progress.working(f"{self._job.command}: preparing", len(self._left)):
+        preparing = f"{self._job.command}: preparing"
+        with self._progress.working(preparing, len(self._left), finished):
             await self._each(iter(self._left), count, counted.append)
         if self._is_stopping:
             return
@@ -288,7 +290,7 @@ class _Work:
             for end in counted:
                 self._note_in_ledger(end)
             targets = cleaning.to_change(self._left)
-            with self._progress.working(self._job.command, len(targets)):
+            with self._progress.working(self._job.command, len(targets), finished):
                 if self._groups is None or isinstance(cleaning, Applying):
                     change = partial(cleaning.change, job=self._job, around=around)
                     await self._in_rounds(targets, change)

@@ -64,12 +64,17 @@ class ManyProgress:
         return display.above if isinstance(display, TerminalDisplay) else self._environment
 
     @contextmanager
-    def working(self, label: str, total: int) -> Iterator[None]:
-        """Show inside the block how far `total` parts are. They do what the label says."""
+    def working(self, label: str, total: int, finished: int = 0) -> Iterator[None]:
+        """Show inside the block how far `total` parts are. They do what the label says.
+
+        `finished`: how many more earlier runs have finished.
+        """
         if self._display is None:
             yield
             return
-        self._board = board = Board(label, self._noun, total, self._tally, self._ended)
+        self._board = board = Board(
+            label, self._noun, total, self._tally, self._ended, finished=finished
+        )
         try:
             with self._display.showing(board):
                 yield

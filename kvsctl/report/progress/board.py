@@ -13,8 +13,9 @@ from kvsctl.report.progress.standing import Followed, Standing
 
 
 class Board:
-    """Follows a job that has `total` parts, each called a `noun`.
+    """Follows a job that has `total` parts to work on, each called a `noun`.
 
+    `finished`: how many parts more earlier runs have finished, whose records are in the tally.
     `tally` counts the parts that have ended, and `ended` returns how many of them are done. A part
     that begins takes the row of one that has ended, so that the others keep theirs. Parts may begin
     and end in any thread.
@@ -28,10 +29,13 @@ class Board:
         tally: Tally,
         ended: Callable[[], int],
         clock: Callable[[], float] = time.monotonic,
+        *,
+        finished: int = 0,
     ) -> None:
         self._label = visible(label)
         self._noun = noun
         self._total = total
+        self._finished = finished
         self._tally = tally
         self._ended = ended
         self._clock = clock
@@ -39,8 +43,11 @@ class Board:
         self._ended_before = ended()
         self._rows = threading.Lock()
         self._at_work: list[Followed | None] = []
-        self._count = settled_of(tally)
+        self._count = self._count_before = settled_of(tally)
+        self._earlier = self._listed = 0
+        """Of the parts that have ended: records that earlier runs have settled, and keys listed."""
         self._rate = Rate(self._began_at, self._count)
+        self._listing_rate = Rate(self._began_at, 0)
         self._end = SteadyEnd()
 
     @contextmanager
@@ -57,6 +64,9 @@ class Board:
             yield
         finally:
             self._at_work[place] = None
+            last = followed.standing()
+            self._earlier += last.earlier
+            self._listed += last.count if last.is_listed else 0
 
     def standing(self) -> Standing:
         """Return how far the job is. See Followed."""
@@ -64,9 +74,15 @@ class Board:
         at_work = sum(0 if part.is_listed else part.count for part in parts)
         # A part that has just ended may not be in the tally yet.
         self._count = count = max(self._count, settled_of(tally) + at_work)
+        earlier = self._earlier + sum(part.earlier for part in parts)
+        rate = self._rate.note(now, count - earlier)
+        listed = self._listed + sum(part.count for part in parts if part.is_listed)
+        listing_rate = self._listing_rate.note(now, listed)
+        is_listed = bool(listed) and count == self._count_before
         ended = self._ended() - self._ended_before
         weight = ended + sum(part.done or 0.0 for part in parts)
         done = min(1.0, weight / self._total) if self._total else None
+        whole = self._finished + self._total
         seconds = None
         if done:
             # Its parts know their quotas: it does not end before the last of those at work.
@@ -77,13 +93,15 @@ class Board:
             self._began_at = now  # what it takes until a part works is no work
         return Standing(
             self._label,
-            count,
-            done=done,
-            rate=self._rate.note(now, count),
+            listed if is_listed else count,
+            "key" if is_listed else "record",
+            done=None if done is None else (self._finished + done * self._total) / whole,
+            rate=listing_rate if is_listed else rate,
             seconds_left=seconds,
             failed=tally.failed + sum(part.failed for part in parts),
             retries=tally.retries + sum(part.retries for part in parts),
-            parts=f"{ended:,} of {self._total:,} {self._noun}s",
+            is_listed=is_listed,
+            parts=f"{self._finished + ended:,} of {whole:,} {self._noun}s",
         )
 
     def parts(self) -> Sequence[Standing]:

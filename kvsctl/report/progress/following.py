@@ -142,6 +142,7 @@ class Following:
             visible(self._prefix, _PLACE_COLUMNS),
             self._pause(now, is_listing=is_listing),
             source.lists_only,
+            earlier=0 if source.lists_only else self._settled_before,
         )
 
     def parts(self) -> Sequence[Standing]:

@@ -21,7 +21,7 @@ class Standing(msgspec.Struct, frozen=True):
     their part of the whole, from 0 to 1, and `seconds_left` the time that the rest takes; None:
     unknown. `rate` is in records per second. A listing has read `pages`, the last at `place`.
     `is_listed`: what is counted was listed, and is not settled. `parts` says how many of the parts
-    of a job have ended.
+    of a job have ended. `earlier`: how many of the records earlier runs have settled.
     """
 
     label: str
@@ -37,6 +37,7 @@ class Standing(msgspec.Struct, frozen=True):
     pause: Pause | None = None
     is_listed: bool = False
     parts: str = ""
+    earlier: int = 0
 
 
 class Followed(Protocol):

@@ -77,10 +77,33 @@ def test_the_time_until_a_part_works_is_not_that_of_work() -> None:
         assert job.board.standing().seconds_left == pytest.approx(19)
 
 
-def test_what_is_listed_for_a_clean_up_does_not_count() -> None:
+def test_what_is_listed_counts_as_keys_until_something_is_settled() -> None:
     job = Job()
     with job.board.showing(Part(Standing("a", 500, is_listed=True))):
-        assert job.board.standing().count == 0
+        job.now = 10.0
+        standing = job.board.standing()
+        assert (standing.count, standing.noun, standing.rate) == (500, "key", 50)
+    with job.board.showing(Part(Standing("b", 100, is_listed=True))):
+        assert job.board.standing().count == 600
+        job.end(5)
+        standing = job.board.standing()
+        assert (standing.count, standing.noun, standing.rate) == (5, "record", 0.5)
+
+
+def test_what_earlier_runs_have_settled_is_in_the_share_and_not_in_the_rate() -> None:
+    job = Job()
+    job.end(1000)
+    board = Board(
+        "set", "installation", 4, job.tally, lambda: job.ended, lambda: job.now, finished=6
+    )
+    with board.showing(Part(Standing("a", 1200, done=0.5, earlier=1100))):
+        job.now = 10.0
+        standing = board.standing()
+        assert (standing.count, standing.rate, standing.done) == (2200, 10, 0.65)
+        assert standing.parts == "6 of 10 installations"
+        assert standing.seconds_left == pytest.approx(70)
+    job.end(1200)
+    assert board.standing().rate == 10
 
 
 def test_the_count_never_falls_when_a_part_ends() -> None:
