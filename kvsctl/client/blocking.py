@@ -101,6 +101,8 @@ class Client:
         self._thread: LoopThread | None = None
         self._guard = threading.Lock()
         """Held while a call is given to the loop: none is given to a loop that ends."""
+        self._closing = threading.RLock()
+        """Held while the client is closed: a second thread that closes it waits for the first."""
 
     def __repr__(self) -> str:
         return repr(self._client).replace(type(self._client).__name__, type(self).__name__, 1)
@@ -126,18 +128,24 @@ class Client:
 
     def close(self) -> None:
         """Close the connections. Calls of other threads that are at work are cut off."""
-        if self._thread is None:
+        opened = self._thread
+        if opened is None:
             return
-        if not self._thread.is_of_this_process:
+        if not opened.is_of_this_process:
             self._thread = None  # after a fork: thread and connections are those of the parent
             return
-        try:
-            self._call(self._client.aclose)
-        finally:
-            with self._guard:
-                thread, self._thread = self._thread, None
-            if thread is not None:  # another thread has closed it meanwhile
-                thread.end()
+        if opened.is_current:
+            raise _called_by_a_listener()
+        with self._closing:
+            if self._thread is not opened:
+                return  # another thread has closed it meanwhile
+            try:
+                self._call(self._client.aclose)
+            finally:
+                with self._guard:
+                    thread, self._thread = self._thread, None
+                if thread is not None:  # a signal handler may have closed it meanwhile
+                    thread.end()
 
     def set_many(
         self,
@@ -340,13 +348,15 @@ class Client:
                 "the client was opened in another process", "Make a client in each process."
             )
         if thread.is_current:
-            raise UsageError(
-                "a listener called the client that calls it", "Call it from another thread."
-            )
+            raise _called_by_a_listener()
         with self._guard:
             if self._thread is not thread:
                 raise cut_off()
             return asyncio.run_coroutine_threadsafe(work(), thread.loop)
+
+
+def _called_by_a_listener() -> UsageError:
+    return UsageError("a listener called the client that calls it", "Call it from another thread.")
 
 
 def _handed(given: Given[Any]) -> CallersThread | None:

@@ -14,6 +14,7 @@ import pytest
 
 from kvsctl import AsyncClient, Client
 from kvsctl.bulk.events import RequestEnded
+from kvsctl.client.loop_thread import LoopThread
 from kvsctl.errors import WorkLeft
 from kvsctl.service.transport.carrier import CarrierAnswer
 from kvsctl.service.transport.in_process import in_process
@@ -181,6 +182,38 @@ def test_a_client_that_is_closed_in_mid_run_raises_in_the_thread_that_calls(kind
             calls[kind]()
         closing.join()
     assert closing.name not in [one.name for one in threading.enumerate()]
+
+
+def test_a_client_may_be_closed_by_another_thread_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The slower thread finds the client open, and acts once the other one has closed it."""
+    client = Client(URL, transport=in_process(URL, in_memory(), 30))
+    found_open, is_closed = threading.Event(), threading.Event()
+    raised: list[BaseException] = []
+
+    def close() -> None:
+        try:
+            client.close()
+        except BaseException as error:
+            raised.append(error)
+
+    slower = threading.Thread(target=close)
+
+    def is_of_this_process(_: LoopThread) -> bool:
+        if threading.current_thread() is slower and not found_open.is_set():
+            found_open.set()
+            assert is_closed.wait(20)
+        return True
+
+    monkeypatch.setattr(LoopThread, "is_of_this_process", property(is_of_this_process))
+    with client:
+        slower.start()
+        assert found_open.wait(20)
+        client.close()
+        is_closed.set()
+        slower.join()
+    assert raised == []
 
 
 def test_a_generator_that_raises_midway_costs_no_record_before_it() -> None:
