@@ -24,6 +24,7 @@ def require_permitted(job: BatchJob, environment: Environment) -> None:
     if job.plan.verb is GET:
         if job.rehearses_cleanup:
             warn_of_read_only(target, environment, is_quiet=job.reporting.quiet)
+            _warn_of_protected(job, environment)
         return
     require_confirmable(target, confirmed)
     if job.has_consent is not None:
@@ -35,7 +36,8 @@ def require_permitted(job: BatchJob, environment: Environment) -> None:
 def require_rehearsable(job: BatchJob, environment: Environment) -> None:
     """Raise UsageError, in a dry run, for another target or a file that could not be written.
 
-    A read-only target can be rehearsed on; that a run would be refused is a warning.
+    A target that is read-only, protected or at an unsafe URL can be rehearsed on; that a run would
+    be refused is a warning.
     """
     require_meant(job.target, job.confirmed_target)
     journal, records = job.journal, job.records
@@ -48,6 +50,32 @@ def require_rehearsable(job: BatchJob, environment: Environment) -> None:
             require_writable(path)
     if job.plan.verb is not GET:
         warn_of_read_only(job.target, environment, is_quiet=job.reporting.quiet)
+        _warn_of_protected(job, environment)
+    _warn_of_unsafe_url(job, environment)
+
+
+def _warn_of_protected(job: BatchJob, environment: Environment) -> None:
+    """Say, in a dry run, that the run would be refused unless the target is named."""
+    target = job.target
+    is_refused = target.is_protected and job.confirmed_target is None
+    if is_refused and not (target.is_read_only or job.reporting.quiet):
+        name = visible(target.name)
+        environment.warn(
+            f"target {name} is protected: without --confirm {name}, the run will ask for its name, "
+            "or be refused where nobody can answer"
+        )
+
+
+def _warn_of_unsafe_url(job: BatchJob, environment: Environment) -> None:
+    """Say, in a dry run, that the run would be refused because of the target's URL."""
+    if job.target.url is None or job.reporting.quiet:
+        return
+    from kvsctl.service.transport.urls import require_safe
+
+    try:
+        require_safe(job.target.url, allow_http=job.allow_http)
+    except UsageError as error:
+        environment.warn(f"{error.message}: the run will be refused")
 
 
 def warn_of_read_only(target: Target, environment: Environment, *, is_quiet: bool) -> None:

@@ -109,3 +109,25 @@ def test_nobody_is_asked_to_read_or_after_giving_the_name(protected: Command) ->
 def test_a_variable_that_is_no_switch_is_refused(stored: Command) -> None:
     ended = stored.having(KVSCTL_READ_ONLY="maybe")("get", "a", status=2)
     assert b"KVSCTL_READ_ONLY: expected 1 or 0" in ended.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("set", "a=2"), ("delete", "a"), ("delete", "--prefix", "a"), ("expire", "a", "--ttl=1h")],
+)
+def test_a_dry_run_on_a_protected_target_warns_that_its_name_is_needed(
+    stored: Command, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    protected = _configured(stored, tmp_path, "protected = true")
+    needed = b"target local is protected: without --confirm local"
+    assert needed in protected(*words, "-n", status=0).err
+    assert needed not in protected(*words, "-n", "--confirm", "local", status=0).err
+    assert needed not in protected(*words, "-n", "-q", status=0).err
+
+
+def test_a_dry_run_warns_of_a_url_that_the_run_refuses(kvsctl: Command) -> None:
+    words = ("set", "a=1", "--url", "http://example.com")
+    refusal = b"http:// to example.com is refused"
+    assert refusal in kvsctl(*words, status=2).err
+    assert refusal in kvsctl(*words, "-n", status=0).err
+    assert refusal not in kvsctl(*words, "-n", "--allow-http", status=0).err
