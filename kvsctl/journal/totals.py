@@ -29,6 +29,7 @@ def restored(totals: Totals) -> Tally:
     tally = Tally()
     for name, count in totals.counts.items():
         setattr(tally, name, count)
+    tally.earlier = tally.succeeded + tally.failed + tally.skipped + tally.duplicates
     tally.skipped_by.update(totals.skipped_by)
     groups = [
         FailureGroup(code, count, FailureNote(**totals.examples[code]))

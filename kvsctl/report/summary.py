@@ -43,15 +43,19 @@ def summary(
     elapsed_seconds: float,
     dry_run: DryRun | None = None,
     early_end: EarlyEnd | None = None,
+    *,
+    earlier: int = 0,
 ) -> str:
     """Return the target, a line of totals, and notes on what the totals do not show.
+
+    `earlier`: how many of the records were settled before these seconds.
 
     With `dry_run`, return what the run would need. Text from outside is escaped. No line is
     wider than a terminal; in a log each of the three stays on one line.
     """
     lines = [_headline(about, is_dry_run=dry_run is not None)]
     if dry_run is None:
-        lines += _joined(environment, _total_parts(tally, elapsed_seconds))
+        lines += _joined(environment, _total_parts(tally, elapsed_seconds, earlier))
         for note in _notes(tally, early_end):
             lines += [[(row, "yellow")] for row in _wrapped(note, environment)]
     else:
@@ -123,10 +127,10 @@ def record_parts(tally: Tally) -> list[Span]:
     ]
 
 
-def _total_parts(tally: Tally, elapsed_seconds: float) -> list[Span]:
+def _total_parts(tally: Tally, elapsed_seconds: float, earlier: int = 0) -> list[Span]:
     """Return the totals: the records, the time, and whatever else is not zero."""
     settled = tally.succeeded + tally.failed + tally.skipped + tally.duplicates
-    rate = round(settled / elapsed_seconds) if elapsed_seconds > 0 else 0
+    rate = round(max(0, settled - earlier) / elapsed_seconds) if elapsed_seconds > 0 else 0
     return [
         *record_parts(tally),
         (_duration(elapsed_seconds), ""),

@@ -33,7 +33,9 @@ def _count(tally: Tally, outcomes: Sequence[Outcome]) -> None:
 def _plain(tally: Tally) -> dict[str, Any]:
     """Return everything that a report takes from the tally."""
     plain: dict[str, Any] = {
-        name: value for name, value in vars(tally).items() if not name.startswith("_")
+        name: value
+        for name, value in vars(tally).items()
+        if not name.startswith("_") and name != "earlier"
     }
     plain["failures"] = tally.failures
     plain["groups"] = tally.groups

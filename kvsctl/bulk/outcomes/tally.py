@@ -81,6 +81,8 @@ class Tally:
     wants = frozenset({Settled, RequestEnded, RecordsRead, SizeLearnt})
 
     def __init__(self) -> None:
+        self.earlier = 0
+        """How many of the records earlier runs of the job have settled."""
         self.records = 0
         self.succeeded = 0
         self.failed = 0
@@ -148,6 +150,7 @@ class Tally:
         """Add what was counted in an installation. The sum names it in its failures."""
         for name in (*RECORD_COUNTS, *REQUEST_COUNTS):
             setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.earlier += other.earlier
         self.skipped_by.update(other.skipped_by)
         for group in other.groups:
             self._add_group(group, installation)

@@ -122,7 +122,8 @@ class Ending(msgspec.Struct, frozen=True):
             if self.sum.failed:
                 print_lines(environment, self.sum.lines, shows_all=is_verbose)
             return
-        text = summary(environment, tally, self.about, end.elapsed_seconds, self.sum.dry_run)
+        seconds, earlier = end.elapsed_seconds, tally.earlier
+        text = summary(environment, tally, self.about, seconds, self.sum.dry_run, earlier=earlier)
         if self.sum.compared is not None:
             found = found_parts(self.sum.compared)
             text += painted([(separator_of(environment).join(found), "")], environment)

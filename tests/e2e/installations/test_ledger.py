@@ -67,6 +67,16 @@ def test_a_line_that_was_cut_short_is_done_again(kvsctl: Command, tmp_path: Path
     assert sorted(_ended(ledger)) == _NAMES[:4]
 
 
+def test_the_rate_is_that_of_what_this_run_has_sent(kvsctl: Command, tmp_path: Path) -> None:
+    words = ("set", *ALL, "k=1", "l=2", "--ledger", tmp_path / "ledger")
+    with container(kvsctl, ["a", "b"]) as inside:
+        first, again = inside(*words, status=0), inside(*words, status=0)
+    for ended in (first, again):
+        assert b"4 succeeded" in ended.err
+    assert b"keys/s" in first.err
+    assert b"keys/s" not in again.err
+
+
 def test_what_did_not_end_well_is_done_again(kvsctl: Command, tmp_path: Path) -> None:
     ledger = tmp_path / "ledger"
     words = ("set", *ALL, "k=1", "--ledger", ledger, "--json")
