@@ -4,15 +4,17 @@ For one store and for several.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 import msgspec
 
+from kvsctl.config.targets import Target
 from kvsctl.jobs.cleanup.plan import CleanUpRule
 from kvsctl.jobs.question import Part
 from kvsctl.jsontext import quoted
 
-CHOOSE_FEWER = "Choose fewer, or allow more if this is meant."
-"""The hint of limits that would be exceeded."""
+_PREFIXES: Final = 3
+"""How many prefixes a hint names."""
 
 
 class FoundByRule(msgspec.Struct, frozen=True, gc=False):
@@ -25,6 +27,19 @@ class FoundByRule(msgspec.Struct, frozen=True, gc=False):
     value_bytes: int
     listed: int
     first_keys: Sequence[str] = ()
+
+
+def choose_fewer(target: Target, covers: str, rules: Sequence[CleanUpRule]) -> str:
+    """Return the hint of limits that would be exceeded, with where and what was listed.
+
+    A mail of cron may hold nothing but the error.
+    """
+    prefixes = sorted({one for rule in rules for one in rule.rule.selection.prefixes if one})
+    shown = ", ".join(map(quoted, prefixes[:_PREFIXES]))
+    more = ", …" if len(prefixes) > _PREFIXES else ""
+    which = f" that begin with {shown}{more}" if prefixes else ""
+    where = f"{covers}{which} in {target.display}"
+    return f"This is about {where}. Choose fewer, or allow more if this is meant."
 
 
 def name_of(rules: Iterable[CleanUpRule]) -> str:

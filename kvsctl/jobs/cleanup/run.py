@@ -16,8 +16,8 @@ from kvsctl.comparison.memory import SortingMemory
 from kvsctl.errors import RUN_AGAIN, UsageError, WorkLeft
 from kvsctl.jobs.cleanup.actions import Action
 from kvsctl.jobs.cleanup.consent import (
-    CHOOSE_FEWER,
     FoundByRule,
+    choose_fewer,
     name_of,
     notes_of,
     parts_of,
@@ -167,7 +167,8 @@ class CleanUpRun(Survey):
         if not excess:
             return
         if is_first:
-            raise UsageError(f"{excess}: {refusal_of(self._rules)}", CHOOSE_FEWER)
+            hint = choose_fewer(self._job.target, self._covers, self._rules)
+            raise UsageError(f"{excess}: {refusal_of(self._rules)}", hint)
         raise WorkLeft(f"{excess}: what was found later is left", RUN_AGAIN)
 
     def _question(self, gathered: Gathered) -> Question:

@@ -105,7 +105,7 @@ class Cleaning:
 
     def require_few(self) -> None:
         """Raise UsageError if that is too much to change."""
-        require_few(self._cleanup, list(self._found.values()))
+        require_few(self._cleanup, list(self._found.values()), self._template.target)
 
     @property
     def question(self) -> Question | None:

@@ -6,10 +6,11 @@ from typing import Final, Protocol
 
 from msgspec.structs import replace
 
+from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
 from kvsctl.jobs.cleanup.consent import (
-    CHOOSE_FEWER,
     FoundByRule,
+    choose_fewer,
     excesses,
     name_of,
     notes_of,
@@ -27,14 +28,15 @@ LARGEST: Final = 5
 """How many installations a question names."""
 
 
-def require_few(cleanup: CleanUpPlan, found: Sequence[Counted]) -> None:
+def require_few(cleanup: CleanUpPlan, found: Sequence[Counted], target: Target) -> None:
     """Raise UsageError if that is too much to change, in an installation or in all of them."""
     rules, refusal = cleanup.rules, refusal_of(cleanup.rules)
+    hint = choose_fewer(target, cleanup.listing.covers, rules)
     for one in found:
         if excess := excesses(rules, one.rules):
-            raise UsageError(f"installation {one.installation}: {excess}: {refusal}", CHOOSE_FEWER)
+            raise UsageError(f"installation {one.installation}: {excess}: {refusal}", hint)
     if excess := excesses(rules, _sums(cleanup, found)):
-        raise UsageError(f"in all installations: {excess}: {refusal}", CHOOSE_FEWER)
+        raise UsageError(f"in all installations: {excess}: {refusal}", hint)
 
 
 def _sums(cleanup: CleanUpPlan, found: Sequence[Counted]) -> list[FoundByRule]:

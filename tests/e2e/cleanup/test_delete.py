@@ -94,6 +94,8 @@ def test_a_guard_refuses_before_anything_is_deleted(
     ended = store("delete", "--prefix", "tmp:", "-y", *words, status=2)
     assert why in ended.err.decode()
     assert b": nothing was deleted" in ended.err
+    of = b'\nThis is about plain keys that begin with "tmp:" in '
+    assert of in ended.err, "the mails of two lines of a crontab differ"
     assert len(_left(store)) == 122
     rehearsed = store("delete", "--prefix", "tmp:", "-n", *words, status=2)
     assert why in rehearsed.err.decode()
