@@ -45,6 +45,8 @@ export interface StartOptions {
 }
 
 export type EmulatorErrorCode =
+  /** An option is unknown, the URL is not one of http, or `cwd` is not a folder. */
+  | 'INVALID_OPTION'
   /** There is no such program, or it cannot be run. */
   | 'KVSCTL_NOT_FOUND'
   /** The program is not kvsctl, or too old. */
@@ -56,6 +58,8 @@ export type EmulatorErrorCode =
   | 'START_TIMEOUT'
   /** A request after the emulator has ended. */
   | 'NOT_RUNNING'
+  /** Nothing answers at the URL; the message says why. */
+  | 'UNREACHABLE'
   /** A request to `/_emulator/` was refused. */
   | 'REFUSED'
   /** A request of a vendor's client that is not for a key-value store. */
@@ -106,5 +110,5 @@ export declare class Emulator extends Connection implements AsyncDisposable {
 /** Start an emulator. Resolves once it accepts requests; rejects with an `EmulatorError`. */
 export declare function startEmulator(options?: StartOptions): Promise<Emulator>;
 
-/** Return a connection to an emulator that runs already. */
+/** Return a connection to an emulator that runs already. Throws an `EmulatorError`. */
 export declare function connectEmulator(url: string, options?: ConnectOptions): Connection;

@@ -1,10 +1,17 @@
 // An emulator that somebody else started: its URL, and how an app's requests reach it.
 'use strict';
 
-const { EmulatorError } = require('./errors');
+const { EmulatorError, requireKnown } = require('./errors');
 const dispatch = require('./dispatch');
 
 /** @typedef {import('../index').StoreOptions} StoreOptions */
+
+const CONNECT_OPTIONS = ['token'];
+
+/** @param {string} url */
+function isHttp(url) {
+  return URL.canParse(url) && /^https?:$/.test(new URL(url).protocol);
+}
 
 class Connection {
   #token;
@@ -14,6 +21,10 @@ class Connection {
    * @param {import('../index').ConnectOptions} [options]
    */
   constructor(url, { token } = {}) {
+    if (!isHttp(url)) {
+      const how = 'give one such as "http://127.0.0.1:8787"';
+      throw new EmulatorError('INVALID_OPTION', `"${url}" is not an http URL: ${how}`);
+    }
     this.url = url.replace(/\/+$/, '');
     this.#token = token;
   }
@@ -94,9 +105,25 @@ class Connection {
    * @param {RequestInit} init
    * @returns {Promise<Response>}
    */
-  request(path, init) {
-    return fetch(this.url + path, init);
+  async request(path, init) {
+    try {
+      return await fetch(this.url + path, init);
+    } catch (error) {
+      if (init.signal?.aborted) throw error;
+      const { cause, message } = /** @type {Error} */ (error);
+      const why = /** @type {NodeJS.ErrnoException | undefined} */ (cause)?.code ?? message;
+      throw new EmulatorError('UNREACHABLE', `cannot reach ${this.url}: ${why}`, { cause: error });
+    }
   }
 }
 
-module.exports = { Connection };
+/**
+ * @param {string} url
+ * @param {import('../index').ConnectOptions} [options]
+ */
+function connectEmulator(url, options = {}) {
+  requireKnown('connectEmulator', options, CONNECT_OPTIONS);
+  return new Connection(url, options);
+}
+
+module.exports = { Connection, connectEmulator };

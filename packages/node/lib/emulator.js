@@ -2,15 +2,20 @@
 'use strict';
 
 const { spawn, spawnSync } = require('node:child_process');
+const { statSync } = require('node:fs');
 const { once } = require('node:events');
 const { createInterface } = require('node:readline');
 const { Connection } = require('./connection');
-const { EmulatorError } = require('./errors');
+const { EmulatorError, requireKnown } = require('./errors');
 const { commandOf, notRun, notStarted, versionOf } = require('./program');
 
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 15_000; // kvsctl lets requests in flight end for 10 seconds
 const LINES_KEPT = 50;
+const START_OPTIONS = [
+  ...['command', 'port', 'db', 'manifest', 'seed', 'token', 'faults', 'args', 'cwd', 'env'],
+  ...['onLog', 'startTimeoutMs', 'stopTimeoutMs', 'signal'],
+];
 const IS_WINDOWS = process.platform === 'win32';
 
 /** @typedef {import('node:child_process').ChildProcessWithoutNullStreams} Child */
@@ -194,10 +199,22 @@ function letGo(child) {
 }
 
 /**
+ * Throw an EmulatorError unless the program can run there: Node would blame the program.
+ *
+ * @param {string | undefined} cwd
+ */
+function requireFolder(cwd) {
+  if (cwd === undefined || statSync(cwd, { throwIfNoEntry: false })?.isDirectory()) return;
+  throw new EmulatorError('INVALID_OPTION', `cwd: "${cwd}" is not a folder`);
+}
+
+/**
  * @param {StartOptions} [options]
  * @returns {Promise<Emulator>}
  */
 async function startEmulator(options = {}) {
+  requireKnown('startEmulator', options, START_OPTIONS);
+  requireFolder(options.cwd);
   options.signal?.throwIfAborted();
   const [program, first] = commandOf(options.command);
   const version = await versionOf(program, first, options);

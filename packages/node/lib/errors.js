@@ -14,4 +14,18 @@ class EmulatorError extends Error {
   }
 }
 
-module.exports = { EmulatorError };
+/**
+ * Throw an EmulatorError if an option is not one of `known`: a misspelt one would be ignored.
+ *
+ * @param {string} name of the function that takes the options
+ * @param {object} options
+ * @param {string[]} known
+ */
+function requireKnown(name, options, known) {
+  const unknown = Object.keys(options).find((one) => !known.includes(one));
+  if (unknown === undefined) return;
+  const message = `${name} has no option "${unknown}"; its options: ${known.join(', ')}`;
+  throw new EmulatorError('INVALID_OPTION', message);
+}
+
+module.exports = { EmulatorError, requireKnown };

@@ -33,7 +33,7 @@ function notRun(program, error) {
   const why = reason === 'ENOENT' ? 'there is no such program on the PATH' : reason ?? String(error);
   return new EmulatorError(
     'KVSCTL_NOT_FOUND',
-    `cannot run "${program}": ${why}. Install it (pip install kvsctl), or name it by the option ` +
+    `cannot run "${program}": ${why}. Install it, or name it by the option ` +
       'command or the environment variable KVSCTL.',
     { cause: error },
   );

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { EmulatorError, connectEmulator, startEmulator } from 'kvsctl-emulator';
+import { Connection, EmulatorError, connectEmulator, startEmulator } from 'kvsctl-emulator';
 
 const IS_POSIX = process.platform !== 'win32';
 const KVSCTL = process.env.KVSCTL ?? 'kvsctl';
@@ -102,7 +102,7 @@ describe('start', { concurrency: true }, () => {
 
 describe('errors', { concurrency: true }, () => {
   test('there is no kvsctl', async () => {
-    const how = /cannot run "no-such-kvsctl": there is no such program.*pip install kvsctl/;
+    const how = /cannot run "no-such-kvsctl": there is no such program.*Install it/;
     await fails(startEmulator({ command: 'no-such-kvsctl' }), 'KVSCTL_NOT_FOUND', how);
     await fails(startEmulator({ command: [] }), 'KVSCTL_NOT_FOUND', /command is empty/);
   });
@@ -145,6 +145,29 @@ describe('errors', { concurrency: true }, () => {
     given.abort(new Error('enough'));
     await assert.rejects(starting, /enough/);
     await assert.rejects(startEmulator({ command, signal: given.signal }), /enough/);
+  });
+
+  test('nothing answers', async () => {
+    const port = 2; // no service has it, and no free port is one of these
+    const connection = connectEmulator(`http://127.0.0.1:${port}`);
+    const how = new RegExp(`cannot reach http://127.0.0.1:${port}: ECONNREFUSED`);
+    await fails(connection.reset(), 'UNREACHABLE', how);
+    await fails(connection.fetchOf()({ type: 'kvs' }, '/v1/get', { method: 'POST' }), 'UNREACHABLE', how);
+    const given = AbortSignal.abort(new Error('enough'));
+    await assert.rejects(connection.request('/', { signal: given }), /enough/);
+  });
+
+  test('options that cannot be right', async () => {
+    assert.throws(() => new Connection('nonsense'), /"nonsense" is not an http URL/);
+    for (const url of ['nonsense', 'ftp://127.0.0.1', '', undefined]) {
+      await fails((async () => connectEmulator(url))(), 'INVALID_OPTION', /is not an http URL/);
+    }
+    const misspelt = (async () => connectEmulator('http://127.0.0.1', { tokne: 'a' }))();
+    await fails(misspelt, 'INVALID_OPTION', /connectEmulator has no option "tokne"; its options: token$/);
+    await fails(startEmulator({ prot: 5 }), 'INVALID_OPTION', /no option "prot"; its options: command, port,/);
+    for (const cwd of [join(folder, 'missing'), fileURLToPath(import.meta.url)]) {
+      await fails(startEmulator({ cwd }), 'INVALID_OPTION', /^cwd: ".*" is not a folder$/);
+    }
   });
 
   test('a request after the end', async () => {
