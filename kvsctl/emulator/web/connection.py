@@ -85,14 +85,14 @@ class ConnectionGuard(asyncio.Protocol):
             return True
         if self._head_bytes or self._is_in_flight:
             self._refuse(INCOMPLETE)
-        return False
+        return self._has_complete
 
     def on_response_complete(self) -> None:
         """Close the connection if it cannot bring another request."""
         cast(Any, super()).on_response_complete()
         self._head_bytes = 0
         self._unwatch()
-        if self.transport.is_closing() or (self._is_in_flight and not self.cycle.more_body):
+        if self.transport.is_closing() or self._has_complete:
             return
         if self._refusal is not None:
             self._send_last(self._refusal)
@@ -110,6 +110,12 @@ class ConnectionGuard(asyncio.Protocol):
     @property
     def _is_in_flight(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
+
+    @property
+    def _has_complete(self) -> bool:
+        """Whether a complete request has no answer yet: the last one, or one that it waits for."""
+        is_last = self._is_in_flight and not self.cycle.more_body
+        return is_last or bool(getattr(self, "pipeline", ()))  # httptools' protocol has one
 
     def _watch(self) -> None:
         self._timer = self.loop.call_later(self.request_seconds, self._time_out)
@@ -130,7 +136,7 @@ class ConnectionGuard(asyncio.Protocol):
 
     def _refuse(self, refusal: Refusal) -> None:
         self._refusal = refusal
-        if self._is_in_flight and not self.cycle.more_body:
+        if self._has_complete:
             # Answers are sent in the order of the requests: the complete one is answered first.
             self.flow.pause_reading()
         elif self._is_in_flight and self.cycle.response_started:
