@@ -1,6 +1,7 @@
 """How many requests and units a run will need, computed from its records and its plan. Pure."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import TypeAlias
 
 import msgspec
@@ -8,19 +9,21 @@ from msgspec.structs import replace
 
 from kvsctl.bulk.lanes import Lanes
 from kvsctl.bulk.pacing.pace import request_units
+from kvsctl.bulk.packing.rule import body_bytes
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.bulk.sending.queue import Batch, Purpose
 from kvsctl.bulk.sending.reading_first import ReadFirstQueue, queue_of
 from kvsctl.bulk.settling.precondition import ReadFirst
 from kvsctl.model import PieceList, Record, Verb
 from kvsctl.prices import EMPTY_READ_BYTES, read_usd, write_usd
-from kvsctl.slabs import Slab
+from kvsctl.slabs import Slab, any_expires_by
 
 
 class Forecast(msgspec.Struct, frozen=True):
     """What a run needs if every request succeeds at the first attempt and input never stalls.
 
-    `records` counts records that are sent, `duplicates` records that a later one supersedes before.
+    `records` counts records that are sent, `duplicates` records that a later one supersedes before,
+    and `expired` records that are skipped as they have expired.
     `units` of writes are computed as packed. Reads are charged by their answers, so theirs are the
     least, one per request (`are_units_least`). `bytes_sent` is an upper bound of the request
     bodies. `least_seconds` is the time that the plan's pace takes, without the last answer's.
@@ -37,6 +40,7 @@ class Forecast(msgspec.Struct, frozen=True):
     bytes_sent: int
     least_seconds: float
     reads: int = 0
+    expired: int = 0
 
     def plus(self, other: "Forecast") -> "Forecast":
         """Return what two runs need, one after the other. Both write, or both read."""
@@ -49,6 +53,7 @@ class Forecast(msgspec.Struct, frozen=True):
             bytes_sent=self.bytes_sent + other.bytes_sent,
             least_seconds=self.least_seconds + other.least_seconds,
             reads=self.reads + other.reads,
+            expired=self.expired + other.expired,
         )
 
 
@@ -62,12 +67,16 @@ class Forecaster:
     """Packs the records of a run as the run would, and counts.
 
     The records of each request of the plan's verb are passed to `note_sent`, in the order in which
-    the run would send them.
+    the run would send them. Records that have expired by `now` are not sent; None: all are.
     """
 
-    def __init__(self, plan: RunPlan, note_sent: _Notes = _ignore) -> None:
+    def __init__(
+        self, plan: RunPlan, note_sent: _Notes = _ignore, now: datetime | None = None
+    ) -> None:
         self._plan = plan
         self._note_sent = note_sent
+        self._now = now
+        self._expired = 0
         self._reads = plan.verb is Verb.GET
         self._lanes = Lanes(join=self._reads, keeps_first=plan.precondition.keeps_first)
         self._queue = queue_of(plan, self._lanes)
@@ -130,6 +139,7 @@ class Forecaster:
             self._bytes_sent,
             self._least_seconds(),
             self._first_reads,
+            self._expired,
         )
 
     def _least_seconds(self) -> float:
@@ -147,13 +157,19 @@ class Forecaster:
             reads = [one.to_write for one in batch.records if isinstance(one, ReadFirst)]
             self._queue.take_read(len(reads), reads)
             return
-        self._note_sent(batch.records)
-        size = batch.packed_bytes
-        self._requests += 1
-        self._units += 1 if self._reads else request_units(size)
-        self._bytes_sent += size
+        sent, size = batch.records, batch.packed_bytes
+        if self._now is not None and any_expires_by(sent, self._now):
+            batch.records = each = self._queue.split(batch)
+            sent = [one for one in each if one.expires_at is None or one.expires_at > self._now]
+            size = body_bytes(sent)
+            self._expired += len(each) - len(sent)
+        if sent:
+            self._note_sent(sent)
+            self._requests += 1
+            self._units += 1 if self._reads else request_units(size)
+            self._bytes_sent += size
         followers = self._lanes.settle_all(batch.records)
-        self._records += len(batch.records) + sum(map(len, followers.values()))
+        self._records += len(sent) + sum(map(len, followers.values()))
 
 
 def cost_usd(verb: Verb, forecast: Forecast) -> float:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -158,8 +159,7 @@ class FirstRecords:
         """Take the records of a request, as far as they are among the first."""
         self._sent += len(records)
         if len(self._records) < _MOST_SHOWN and self._are_shown:
-            live = (one for one in records if not _is_past(one, self._now))
-            self._records += islice(live, _MOST_SHOWN - len(self._records))
+            self._records += islice(records, _MOST_SHOWN - len(self._records))
 
     def lines(self) -> list[str]:
         """Return a line for each, escaped and cut to the terminal."""
@@ -168,11 +168,6 @@ class FirstRecords:
         if lines and self._sent > len(lines):
             lines.append(f"{_INDENT}and {self._sent - len(lines):,} more")
         return lines
-
-
-def _is_past(record: Record, now: float) -> bool:
-    """Return whether the record has expired, and so would not be sent."""
-    return record.expires_at is not None and record.expires_at.timestamp() <= now
 
 
 def _nothing_sent(error: StreamError, failures: FailuresFile | None) -> KvsctlError:
@@ -233,7 +228,7 @@ async def carry_out_dry_run(job: BatchJob, about: About, environment: Environmen
         examination.error = graver(examination.error, rehearsal.refusal())
         return examination.report(path, rehearsal.dry_run())
     first = FirstRecords(job, environment)
-    forecaster = Forecaster(job.plan, first.take)
+    forecaster = Forecaster(job.plan, first.take, datetime.now(UTC))
     await examination.read_all(forecaster.admit_all, failures)
     forecast = forecaster.finish()
     dry_run = DryRun(forecast, cost_usd(job.plan.verb, forecast))

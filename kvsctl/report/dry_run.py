@@ -6,6 +6,7 @@ import msgspec
 
 from kvsctl.bulk.forecast import Forecast
 from kvsctl.bulk.outcomes.tally import Tally
+from kvsctl.bulk.settling.reconcile import EXPIRED
 
 
 class DryRun(msgspec.Struct, frozen=True):
@@ -25,7 +26,10 @@ class DryRun(msgspec.Struct, frozen=True):
         run that was stopped has listed and not read.
         """
         forecast = self.forecast
-        tally.unsent += tally.succeeded - forecast.duplicates
+        tally.unsent += tally.succeeded - forecast.duplicates - forecast.expired
+        if forecast.expired:
+            tally.skipped += forecast.expired
+            tally.skipped_by[EXPIRED] += forecast.expired
         tally.succeeded, tally.duplicates = 0, forecast.duplicates
         tally.requests = forecast.reads + forecast.requests
         tally.bytes_sent = forecast.bytes_sent

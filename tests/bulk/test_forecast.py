@@ -1,5 +1,6 @@
 """Forecasts: what a run will need."""
 
+from datetime import UTC, datetime
 from random import Random
 
 import pytest
@@ -111,6 +112,29 @@ def test_replaced_records_are_not_sent() -> None:
         forecaster.admit(record(place, f"k{place % 4}"))
     forecast = forecaster.finish()
     assert (forecast.records, forecast.duplicates, forecast.requests) == (4, 6, 1)
+
+
+@pytest.mark.parametrize("write_if", list(WriteIf))
+@pytest.mark.parametrize("in_slabs", [False, True])
+def test_expired_records_are_not_sent(write_if: WriteIf, in_slabs: bool) -> None:
+    plan = RunPlan(Verb.SET, precondition=Precondition(write_if))
+    noted: list[int] = []
+    now = datetime.fromtimestamp(1000, UTC)
+    forecaster = Forecaster(plan, lambda sent: noted.extend(one.position for one in sent), now)
+    ends = [None, 1000.0, 1001.0, 2.0]
+    records = [record(place, f"k{place}", expires_at=ends[place % 4]) for place in range(100)]
+    forecaster.admit_all(slab_of(records) if in_slabs else records)
+    forecast = forecaster.finish()
+    assert (forecast.records, forecast.expired) == (50, 50)
+    assert sorted(noted) == [place for place in range(100) if place % 2 == 0]
+
+
+def test_a_request_of_expired_records_alone_is_not_sent() -> None:
+    forecaster = Forecaster(RunPlan(Verb.SET), now=datetime.fromtimestamp(1000, UTC))
+    forecaster.admit(record(0, expires_at=1.0))
+    forecast = forecaster.finish()
+    assert (forecast.expired, forecast.records, forecast.requests) == (1, 0, 0)
+    assert (forecast.units, forecast.bytes_sent) == (0, 0)
 
 
 def test_keys_that_are_read_twice_are_asked_for_once() -> None:

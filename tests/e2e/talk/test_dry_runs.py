@@ -116,3 +116,16 @@ def test_a_delete_of_a_selection_prints_all_keys(local: Command) -> None:
     local("set", *(f"k{n}=1" for n in range(5)), status=0)
     ended = local("delete", "-n", "--prefix", "k", status=0)
     assert ended.out.decode().split() == [f"k{n}" for n in range(5)]
+
+
+def test_expired_records_are_skipped_as_in_the_run(local: Command, tmp_path: Path) -> None:
+    past = "2020-01-01T00:00:00Z"
+    records = [{"key": f"k{n}", "value": n} | ({"expireTime": past} if n else {}) for n in range(3)]
+    words = ("set", "-f", records_file(tmp_path / "in.jsonl", records), "--json")
+    rehearsed, done = (
+        json.loads(local(*words, *more, status=0).out.splitlines()[-1]) for more in (["-n"], [])
+    )
+    assert (rehearsed["unsent"], rehearsed["skipped"]) == (1, 2)
+    assert done["bytes_sent"] <= rehearsed["bytes_sent"] <= done["bytes_sent"] + 1
+    for name in ("skipped", "skipped_by", "units", "requests"):
+        assert rehearsed[name] == done[name]
