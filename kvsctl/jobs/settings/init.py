@@ -102,6 +102,15 @@ async def init(wanted: Wanted, environment: Environment, environ: Mapping[str, s
         f"{visible(str(config.path))} has the target {visible(name)}: use it with "
         f"-t {shlex.quote(name)}\n"
     )
+    _note_default(extended, environment)
+
+
+def _note_default(config: ConfigFile, environment: Environment) -> None:
+    """Say that the default of the file is not one of its targets: commands without -t fail."""
+    default = config.default
+    if default is not None and default not in {*config.sections, *BUILT_IN}:
+        place = visible(config.place("default"))
+        environment.note(f'{place}: there is no target "{visible(default)}": change it there')
 
 
 def _config(environ: Mapping[str, str]) -> ConfigFile:

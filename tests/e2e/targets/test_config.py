@@ -117,6 +117,14 @@ def test_init_writes_a_target_that_answers(kvsctl: Command, url: str) -> None:
     assert kvsctl("get", "-q", "-t", "again", "a", "--values", status=0).out == b"1\n"
 
 
+def test_init_says_that_the_default_of_the_file_is_not_there(kvsctl: Command, url: str) -> None:
+    _written(kvsctl, 'default = "gone"\n')
+    ended = kvsctl("config", "init", "served", "--url", url, status=0)
+    assert b'config.toml:1: there is no target "gone": change it there' in ended.err
+    ended = kvsctl("config", "init", "gone", "--url", url, status=0)
+    assert b"there is no target" not in ended.err
+
+
 def test_init_writes_nothing_if_the_target_does_not_answer(kvsctl: Command) -> None:
     words = ("config", "init", "gone", "--url", "http://127.0.0.1:9")
     ended = kvsctl(*words, status=4)
