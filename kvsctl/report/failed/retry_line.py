@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from kvsctl import codes
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.report.escape import visible
 
@@ -40,7 +41,7 @@ def retry_lines(
     They are none if there is nothing to say. `words` None: no command retries them. `folder`: where
     the command runs.
     """
-    kept = "" if failures_path is None else f"Failed records are in {visible(str(failures_path))}."
+    kept = "" if failures_path is None else _kept(failures_path, tally)
     if words is None:
         return [kept] if kept else []
     heading, command = _command(words, tally, failures_path, folder)
@@ -50,6 +51,14 @@ def retry_lines(
     # No command can, or a terminal would show something else than what must be pasted.
     again = "" if words.verb is None else f" Retry them with kvsctl {words.verb} -f."
     return [f"{kept}{again}"] if kept else []
+
+
+def _kept(path: Path, tally: Tally) -> str:
+    """Return where failed records are, and what to do about those that could not be read."""
+    where = f"Failed records are in {visible(str(path))}"
+    if any(group.code == codes.INVALID_JSON for group in tally.groups):
+        return f'{where}: write the lines with "raw" as records first.'
+    return f"{where}."
 
 
 def _command(

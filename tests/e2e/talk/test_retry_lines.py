@@ -257,6 +257,16 @@ def test_what_passed_its_checks_and_failed_then_has_one(kvsctl: Command) -> None
         assert _run(at, _line(first)).status == 0
 
 
+def test_lines_that_must_be_mended_first_are_said_with_the_failures_file(kvsctl: Command) -> None:
+    (kvsctl.home / "in.jsonl").write_text('{"key":"a","value":1}\n{"key":\n')
+    words = ["-t", "local", "-f", "in.jsonl", "--failures", "f.jsonl"]
+    ended = kvsctl("set", *words, status=1, folder=kvsctl.home)
+    assert (
+        b'Failed records are in f.jsonl: write the lines with "raw" as records first.' in ended.err
+    )
+    assert b'"raw"' in (kvsctl.home / "f.jsonl").read_bytes()
+
+
 @pytest.mark.parametrize("where", [["--token-command", "echo t"], []])
 def test_a_failures_file_is_named_where_the_options_are_secret(
     kvsctl: Command, where: list[str]
