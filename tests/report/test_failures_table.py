@@ -195,7 +195,7 @@ def test_failures_are_grouped_with_an_example_and_advice() -> None:
     ) in text
     assert "STRANGE\n  how odd\n  trace abc123\n" in text
     assert text.endswith(
-        'Failed records are in failed.jsonl: write the lines with "raw" as records first. '
+        'Failed records are in failed.jsonl: write the lines with "raw" as records first.\n'
         "To retry what failed:\n  kvsctl set -f failed.jsonl\n"
     )
 

@@ -47,7 +47,8 @@ def retry_lines(
     heading, command = _command(words, tally, failures_path, folder)
     line = None if command is None else shlex.join(["kvsctl", *command])
     if line is not None and line.isprintable():
-        return [f"{kept} {heading}".lstrip(), f"  {line}"]
+        said = [kept, heading] if _has_raw_lines(tally) and kept else [f"{kept} {heading}".lstrip()]
+        return [*said, f"  {line}"]
     # No command can, or a terminal would show something else than what must be pasted.
     again = "" if words.verb is None else f" Retry them with kvsctl {words.verb} -f."
     return [f"{kept}{again}"] if kept else []
@@ -56,9 +57,14 @@ def retry_lines(
 def _kept(path: Path, tally: Tally) -> str:
     """Return where failed records are, and what to do about those that could not be read."""
     where = f"Failed records are in {visible(str(path))}"
-    if any(group.code == codes.INVALID_JSON for group in tally.groups):
+    if _has_raw_lines(tally):
         return f'{where}: write the lines with "raw" as records first.'
     return f"{where}."
+
+
+def _has_raw_lines(tally: Tally) -> bool:
+    """Return whether failed lines could not be read: the failures file has them as they were."""
+    return any(group.code == codes.INVALID_JSON for group in tally.groups)
 
 
 def _command(
