@@ -262,8 +262,7 @@ class Ending(msgspec.Struct, frozen=True):
 
             print_failures(stderr_console(environment), groups, self.tally.failures)
         if self.tally.failed:
-            is_rehearsed = self.dry_run is not None and not self.job.writes_plan
-            words = None if is_rehearsed else self.job.retry
+            words = None if self.dry_run is not None else self.job.retry
             for line in retry_lines(words, self.tally, self.failures_path, Path.cwd()):
                 environment.write_line(line)
 

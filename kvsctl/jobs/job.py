@@ -13,7 +13,7 @@ from kvsctl.config.settings import STATS_SECONDS
 from kvsctl.config.targets import Target
 from kvsctl.errors import RUN_AGAIN
 from kvsctl.jobs.inputs import JobInput
-from kvsctl.outputs.forms import KeyForm, PlanForm, Printing, RecordForm
+from kvsctl.outputs.forms import KeyForm, Printing, RecordForm
 from kvsctl.service.wire import MetadataRequest
 
 if TYPE_CHECKING:
@@ -259,11 +259,6 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     def may_have_undo(self) -> bool:
         """Whether the job changes records that an undo file can keep."""
         return self.cleanup is not None or self.plan_guard is not None
-
-    @property
-    def writes_plan(self) -> bool:
-        """Whether it writes a plan of what it would do in place of doing it."""
-        return self.records is not None and isinstance(self.records.form, PlanForm)
 
     @property
     def has_output(self) -> bool:

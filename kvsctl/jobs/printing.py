@@ -128,11 +128,11 @@ class Printed:
         Return the error if that fails. What did not reach a broken output does not count as
         succeeded: it is unsent. A reader that has closed its pipe is not an error. A manifest
         vouches for a whole output without a failure, and for no other. Only then does an export
-        replace its file, or is a plan in a file kept.
+        replace its file.
         """
         if tally.failed and is_whole and self._place is not None:
             is_export = self._manifest is not None and _has_part(self._place)
-            is_whole = not (is_export or self._is_plan)
+            is_whole = not is_export
             self.part_left = part_path(self._place) if is_export else None
         broken = self._completed(tally, is_whole=is_whole)
         if broken is not None or not is_whole:

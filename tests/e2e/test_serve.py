@@ -328,7 +328,7 @@ def test_what_cannot_be_served_is_said(kvsctl: Command, tmp_path: Path) -> None:
         assert ended.err
         assert ended.out == b""
     assert b"--db: empty file name" in kvsctl("serve", "--db", "", status=2).err
-    for words in (["--token", "é"], ["--token", "i=a b"], ["--admin-token", "é"]):
+    for words in (["--token", "é"], ["--token", "i=a\tb"], ["--admin-token", "é"]):
         shown = kvsctl("serve", "--port", "0", *words, status=2).err.decode()
         assert f"{words[0]}: the token has other characters than visible ASCII" in shown
 

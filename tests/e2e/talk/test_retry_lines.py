@@ -366,28 +366,3 @@ def test_of_a_whole_export(kvsctl: Command, words: Sequence[str], line: str | No
             assert sorted(pasted.split()) == sorted(line.replace("URL", url).split())
         assert _run(at, pasted).status == 0
     assert (kvsctl.home / "out.jsonl").read_bytes().count(b"\n") == 2
-
-
-@pytest.mark.parametrize(
-    ("command", "words"),
-    [
-        ("delete", ["--prefix", "tmp:"]),
-        ("expire", ["tmp:", "--ttl", "1h"]),
-        ("clean", ["-f", "rules.toml"]),
-    ],
-)
-def test_of_a_plan_in_which_a_record_could_not_be_read(
-    kvsctl: Command, command: str, words: Sequence[str]
-) -> None:
-    (kvsctl.home / "rules.toml").write_text(
-        '[[rules]]\nname = "r"\nprefix = "tmp:"\naction = "delete"\n', "utf-8"
-    )
-    plan = kvsctl.home / "plan.jsonl"
-    with serving(kvsctl, "--faults", "only=batch/get,500=1,first=1") as url:
-        at = kvsctl.having(KVSCTL_URL=url)
-        at("set", "-q", "tmp:1=1", "tmp:2=2", status=0)
-        given = [*words, "--plan", plan.name, "--retries", "0"]
-        first = at(command, *given, status=1, folder=kvsctl.home)
-        assert list(kvsctl.home.glob("plan*")) == []
-        assert _run(at, _line(first)).status == 0
-    assert plan.read_bytes().count(b"\n") == 2

@@ -217,10 +217,10 @@ def _require_sendable(flag: str, secret: str) -> None:
     """Raise UsageError if no caller could send the token in a header."""
     from kvsctl.errors import UsageError
 
-    if not all("!" <= one <= "~" for one in secret):
+    if not all(" " <= one <= "~" for one in secret) or secret != secret.strip():
         raise UsageError(
             f"{flag}: the token has other characters than visible ASCII",
-            "Give a token of letters, digits and signs, without spaces.",
+            "Give a token of letters, digits and signs.",
         )
 
 
