@@ -12,12 +12,14 @@ from kvsctl.cli.options.comparing import SyncOptions
 from kvsctl.cli.options.cron import MonitoringOptions
 from kvsctl.cli.options.get import GetOptions
 from kvsctl.cli.options.input import InputOptions, KeysArgument
+from kvsctl.cli.options.installations.working import InstallationsOptions
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
 from kvsctl.cli.options.report import FailuresOption, ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
 from kvsctl.cli.options.selection import PrefixArgument
 from kvsctl.cli.options.set import SetOptions
 from kvsctl.cli.options.target import ConfirmOption, RoundingOption, TargetOptions
+from kvsctl.config.targets import Target
 from kvsctl.jobs.job import BatchJob
 from kvsctl.model import Verb
 from kvsctl.report.failed.retry_line import RetryWords, file_word
@@ -46,7 +48,7 @@ def retry_words(command: str, given: Given, job: BatchJob) -> RetryWords:
     if is_chosen:
         retries = has_journal and not job.input.is_listing
         return RetryWords(None, (), _same(command, given, job), has_journal=retries)
-    options = [*_words(given, job, _WHERE)]
+    options = [*_words(given, job.target, _WHERE)]
     if command == "export":
         # A file appears only once nothing has failed, so the failed records alone do not help.
         if job.has_stdout and given.of(FailuresOption).failures is not None:
@@ -56,7 +58,7 @@ def retry_words(command: str, given: Given, job: BatchJob) -> RetryWords:
         has_failures = given.of(FailuresOption).failures is not None
         same = None if has_failures else _same(command, given, job)
         return RetryWords(verb if has_failures else None, tuple(options), same)
-    options += _words(given, job, _HOW, _OF_THE_INPUT)
+    options += _words(given, job.target, _HOW, _OF_THE_INPUT)
     return RetryWords(
         verb,
         tuple(options),
@@ -64,6 +66,29 @@ def retry_words(command: str, given: Given, job: BatchJob) -> RetryWords:
         has_journal=has_journal,
         takes_keys=job.plan.verb is not Verb.SET,
     )
+
+
+def retry_words_for_each(command: str, given: Given, target: Target) -> RetryWords | None:
+    """Return the words of the command that retries failures in several installations.
+
+    A ledger or the journals know what has failed, and without them a command that reads no input
+    chooses its records anew. None: nothing retries only what failed.
+    """
+    kinds = [type(group) for group in given.groups if type(group) not in _NOT_AGAIN]
+    has_input = InputOptions in kinds
+    has_notes = given.of(InstallationsOptions).ledger is not None
+    has_notes |= given.of(JournalOptions).journal is not None
+    retries = has_notes and RetryFailedOption in map(type, given.groups)
+    if _may_be_secret(given) or given.of(JournalOptions).journal_force:
+        return None
+    if given.of(SetOptions).pairs or _STDIN in given.of(InputOptions).file:
+        return None
+    if has_input and not retries:
+        return None
+    keys, prefix = given.of(KeysArgument).keys or (), given.of(PrefixArgument).prefix
+    end = [*keys] if prefix is None else [prefix]
+    end = ["--", *end] if any(one.startswith("-") for one in end) else end
+    return RetryWords(None, (), (command, *_words(given, target, kinds), *end), has_journal=retries)
 
 
 def _may_be_secret(given: Given) -> bool:
@@ -85,7 +110,7 @@ def _whole(command: str, given: Given, job: BatchJob) -> tuple[str, ...] | None:
     end = ["--", *keys] if any(key.startswith("-") for key in keys) else keys
     if given.of(JournalOptions).journal_force:
         return None  # it would begin anew
-    return (command, *_words(given, job, kinds), *end)
+    return (command, *_words(given, job.target, kinds), *end)
 
 
 def _same(command: str, given: Given, job: BatchJob) -> tuple[str, ...] | None:
@@ -107,12 +132,12 @@ def _same(command: str, given: Given, job: BatchJob) -> tuple[str, ...] | None:
     end = [] if prefix is None else ["--", prefix] if prefix.startswith("-") else [prefix]
     end += [] if plan is None else [file_word(plan)]
     left_out = ("plan",) if command == "sync" else ()
-    return (command, *_words(given, job, kinds, left_out), *end)
+    return (command, *_words(given, job.target, kinds, left_out), *end)
 
 
 def _words(
     given: Given,
-    job: BatchJob,
+    target: Target,
     kinds: Iterable[type[OptionGroup]],
     leaving_out: Iterable[str] = (),
 ) -> Iterator[str]:
@@ -124,7 +149,7 @@ def _words(
     for kind in kinds:
         group = given.of(kind)
         if isinstance(group, TargetOptions) and group.target is None and group.url is None:
-            name, url = job.target.name, job.target.url
+            name, url = target.name, target.url
             yield from ("-t", name) if name != url else ("--url", name)
         for name, annotation in kind.annotations.items():
             flag = None if name in leaving_out else _flag(name, annotation)

@@ -1,5 +1,6 @@
 """Report a job on several installations, and choose its exit status."""
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ from kvsctl.jobs.installations.sums import Sum, exit_status
 from kvsctl.jobs.job import JobEnd
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile, error_members, report_document
+from kvsctl.report.failed.retry_line import retry_lines
 from kvsctl.report.installations.table import print_lines
 from kvsctl.report.schema import document_line
 from kvsctl.report.store.differences import found_parts
@@ -134,6 +136,9 @@ class Ending(msgspec.Struct, frozen=True):
             from kvsctl.report.rich_console import stderr_console
 
             print_failures(stderr_console(environment), tally.groups, tally.failures)
+        if tally.failed and self.sum.dry_run is None:
+            for line in retry_lines(self.job.retry, tally, None, Path.cwd()):
+                environment.write_line(line)
 
     def _is_refused(self, end: "_End") -> bool:
         """Return whether an error has ended the job before it worked on a record."""

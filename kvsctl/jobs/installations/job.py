@@ -15,6 +15,7 @@ from kvsctl.shards import Shard
 
 if TYPE_CHECKING:
     from kvsctl.jobs.fan_out.installations.member import Crewing
+    from kvsctl.report.failed.retry_line import RetryWords
 
 
 class Ledgering(msgspec.Struct, frozen=True):
@@ -37,7 +38,8 @@ class InstallationsJob(msgspec.Struct, frozen=True, kw_only=True):
     the same time. `canaries`: how many come first, and must succeed before the others are begun.
     `shard`: the part of the installations that it works on; None: all of them.
     `most_failed`: after how many failed installations no other one is begun. `crewing`: the
-    workers that carry it out; None: this process does.
+    workers that carry it out; None: this process does. `retry`: the words of the command that
+    retries failures; None: none does.
     """
 
     name: str
@@ -52,6 +54,7 @@ class InstallationsJob(msgspec.Struct, frozen=True, kw_only=True):
     ledger: Ledgering | None = None
     crewing: "Crewing | None" = None
     watcher: Watcher | None = None
+    retry: "RetryWords | None" = None
 
     @property
     def command(self) -> str:
