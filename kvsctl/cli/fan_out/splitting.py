@@ -16,6 +16,7 @@ from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import QuotaParts
 from kvsctl.cli.options.selection import SelectionOptions, ShardSelector
 from kvsctl.cli.options.set import SetOptions
+from kvsctl.cli.records.retrying import retry_words_in_parts
 from kvsctl.cli.request import reporting_of, schedule_of
 from kvsctl.cli.selectors import chooses_keys
 from kvsctl.errors import UsageError
@@ -78,6 +79,9 @@ def fan_out_job(
         reporting_of(given),
         schedule_of(given, None),
         prints_records=isinstance(first, BatchJob) and first.records is not None,
+        retry=retry_words_in_parts(command, given, first.target)
+        if isinstance(first, BatchJob)
+        else None,
     )
 
 

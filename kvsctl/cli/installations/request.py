@@ -28,7 +28,7 @@ from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
 from kvsctl.cli.options.listing import ListOptions, UsageOptions
 from kvsctl.cli.options.report import OutputOption, ReportOptions
 from kvsctl.cli.options.selection import ShardSelector
-from kvsctl.cli.records.retrying import retry_words_for_each
+from kvsctl.cli.records.retrying import retry_words_in_parts
 from kvsctl.cli.request import job_identity, reporting_of, schedule_of
 from kvsctl.config.file import ConfigFile, read_config
 from kvsctl.config.targets import Target
@@ -82,7 +82,7 @@ def installations_job(
         most_failed=None if limit is None else MostFailed.of(limit),
         ledger=_ledgering(whole, has_one_input=has_one_input),
         crewing=crewing,
-        retry=retry_words_for_each(command, whole, choice.target),
+        retry=retry_words_in_parts(command, whole, choice.target),
     )
 
 

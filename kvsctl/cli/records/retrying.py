@@ -68,8 +68,8 @@ def retry_words(command: str, given: Given, job: BatchJob) -> RetryWords:
     )
 
 
-def retry_words_for_each(command: str, given: Given, target: Target) -> RetryWords | None:
-    """Return the words of the command that retries failures in several installations.
+def retry_words_in_parts(command: str, given: Given, target: Target) -> RetryWords | None:
+    """Return the words of the command that retries failures of several installations or workers.
 
     A ledger or the journals know what has failed, and without them a command that reads no input
     chooses its records anew. None: nothing retries only what failed.

@@ -1,6 +1,7 @@
 """Add up how the units of a job ended, and report it."""
 
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from kvsctl import __version__
@@ -14,6 +15,7 @@ from kvsctl.jobs.job import JobEnd
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile, report_document
 from kvsctl.report.escape import visible
+from kvsctl.report.failed.retry_line import retry_lines
 from kvsctl.report.merging.merged import gravest, merged
 from kvsctl.report.merging.shown import tally_of
 from kvsctl.report.schema import document_line
@@ -139,3 +141,6 @@ class FanOutEnding:
             from kvsctl.report.rich_console import stderr_console
 
             print_failures(stderr_console(environment), tally.groups, tally.failures)
+        if tally.failed:
+            for text in retry_lines(job.retry, tally, None, Path.cwd()):
+                environment.write_line(text)

@@ -9,13 +9,15 @@ from msgspec.structs import replace
 from kvsctl.jobs.fan_out.crews import Crew
 from kvsctl.jobs.fan_out.unit import Unit
 from kvsctl.jobs.job import Job, Reporting, Schedule, Watcher
+from kvsctl.report.failed.retry_line import RetryWords
 
 
 class FanOutJob(msgspec.Struct, frozen=True):
     """The units of a job, and who works on them.
 
     `first`: the job of the first unit, which tells what all have in common. `prints_records`:
-    whether the command prints records, so that the report belongs on stderr.
+    whether the command prints records, so that the report belongs on stderr. `retry`: the words of
+    the command that retries failures; None: none does.
     """
 
     command: str
@@ -26,6 +28,7 @@ class FanOutJob(msgspec.Struct, frozen=True):
     schedule: Schedule
     prints_records: bool
     watcher: Watcher | None = None
+    retry: RetryWords | None = None
 
     @property
     def has_network(self) -> bool:

@@ -1,6 +1,7 @@
 """--workers N: the parts together are the whole, in one report, with files of their own."""
 
 import json
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -210,6 +211,21 @@ def test_a_target_that_no_worker_reaches_is_reported_for_each(
     lines = ended.err.decode()
     for shard in ("1/2", "2/2"):
         assert f"kvsctl: shard {shard}: gave up" in lines
+
+
+def test_failures_of_all_parts_are_retried_by_one_line(
+    kvsctl: Command, records: Path, tmp_path: Path
+) -> None:
+    with serving(kvsctl, "--faults", "only=batch/set,500=1,first=2") as url:
+        served = kvsctl.having(KVSCTL_URL=url)
+        words = ("--journal", tmp_path / "j-{shard}", "--retries", "0", "-c", "1")
+        failed = served.process("set", "-f", records, "--workers", "2", *words, status=1)
+        lines = failed.err.decode().splitlines()
+        (line,) = [one for one in lines if one.startswith("  kvsctl ")]
+        pasted = shlex.split(line)
+        assert pasted[-1] == "--retry-failed"
+        kvsctl.process(*pasted[1:], status=0)
+        assert _keys(served) == {f"k{n}" for n in range(_COUNT)}
 
 
 def test_a_lock_is_held_for_all_parts(served: Command, records: Path, tmp_path: Path) -> None:
