@@ -2,16 +2,17 @@
 
 A line has these members, in this order:
 
-    {"key", "entityName"?, "value", "createdAt", "updatedAt", "expireTime"?, "installation"}
+    {"key", "entityName"?, "value", "createdAt", "updatedAt", "expireTime"?, "installation"?}
 
-A value keeps its bytes, but for a line break between its tokens, which becomes a space. `seed`
-reads such lines, and so do kvsctl's own commands. Secrets are counted and left out: the format has
-no place for them, and they must not become plain records.
+Lines that are downloaded from the page leave out the installation. A value keeps its bytes, but for
+a line break between its tokens, which becomes a space. `seed` reads such lines, and so do kvsctl's
+own commands. An export counts secrets and leaves them out: the format has no place for them, and
+they must not become plain records.
 """
 
 from collections import deque
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from kvsctl.emulator.clock import iso8601
 from kvsctl.emulator.operations.record_files import replaced
@@ -23,12 +24,37 @@ PART_BYTES = 1_000_000
 PART_RECORDS = 2_000
 
 
-class _Bucket(NamedTuple):
-    """A space of an installation, with what stands around each of its records."""
+_LINE_ENDS: Final = bytes.maketrans(b"\r\n", b"  ")
 
-    number: int
+
+class Line(NamedTuple):
+    """A line of records of one space: what stands after the key, and at the end."""
+
     after_key: bytes
     end: bytes
+
+    def of(self, row: Row) -> bytes:
+        """Return the line of a record, with its line break."""
+        expires = row.expires
+        expiry = b"" if expires is None else b',"expireTime":"%b"' % iso8601(expires).encode()
+        return b'{"key":%b%b%b,"createdAt":%d,"updatedAt":%d%b%b' % (
+            encoded(row.key), self.after_key, row.value.translate(_LINE_ENDS),
+            row.created, row.updated, expiry, self.end,
+        )  # fmt: skip
+
+
+def line_in(space: str, installation: str | None = None) -> Line:
+    """Return the line of records of a space; it names the installation if one is given."""
+    entity = b"" if space in (PLAIN, SECRET) else b',"entityName":%b' % encoded(space)
+    name = b"" if installation is None else b',"installation":%b' % encoded(installation)
+    return Line(entity + b',"value":', name + b"}\n")
+
+
+class _Bucket(NamedTuple):
+    """A space of an installation, with the line of its records."""
+
+    number: int
+    line: Line
 
 
 class Export:
@@ -56,7 +82,7 @@ class Export:
         while self._waiting and size < PART_BYTES and len(lines) < PART_RECORDS:
             bucket = self._waiting[0]
             for row in self._service.rows.each(bucket.number, self._gone_ms, self._after):
-                lines.append(_line(bucket, row))
+                lines.append(bucket.line.of(row))
                 size += len(lines[-1])
                 self._after = row.key
                 if size >= PART_BYTES or len(lines) >= PART_RECORDS:
@@ -82,23 +108,11 @@ class Export:
             if space == SECRET:
                 self.secrets += self._count(number)
                 continue
-            entity = b"" if space == PLAIN else b',"entityName":%b' % encoded(space)
-            end = b',"installation":%b}\n' % encoded(installation)
-            buckets.append(_Bucket(number, entity + b',"value":', end))
+            buckets.append(_Bucket(number, line_in(space, installation)))
         return buckets
 
     def _count(self, number: int) -> int:
         return sum(1 for _ in self._service.rows.each(number, self._gone_ms))
-
-
-def _line(bucket: _Bucket, row: Row) -> bytes:
-    value = row.value
-    if b"\n" in value or b"\r" in value:
-        value = value.replace(b"\n", b" ").replace(b"\r", b" ")
-    expires = b"" if row.expires is None else b',"expireTime":"%b"' % iso8601(row.expires).encode()
-    return b'{"key":%b%b%b,"createdAt":%d,"updatedAt":%d%b%b' % (
-        encoded(row.key), bucket.after_key, value, row.created, row.updated, expires, bucket.end,
-    )  # fmt: skip
 
 
 def write_export(service: Service, path: Path) -> Export:

@@ -1,23 +1,18 @@
-"""Records as JSON Lines, as `kvsctl export` writes them: each value byte for byte."""
+"""Records as the lines of an export (`operations.exports`), by their keys or page by page."""
 
 from typing import Final
 
-import msgspec
-
-from kvsctl.emulator.clock import iso8601
 from kvsctl.emulator.operations.cursors import cursor_of, position_of
+from kvsctl.emulator.operations.exports import line_in
 from kvsctl.emulator.operations.service import Service
 from kvsctl.emulator.page.messages import DownloadRequest, Listed
 from kvsctl.emulator.page.reading import condition_of, first_records, range_from, whole_range
-from kvsctl.emulator.storage.rows import PLAIN, SECRET, Row
 from kvsctl.emulator.wire import Response
 
 CONTENT_TYPE: Final = "application/x-ndjson"
 CURSOR_HEADER: Final = "x-kvsctl-cursor"
 RECORDS: Final = 1_000
 BYTES: Final = 4_000_000
-_LINE_ENDS: Final = bytes.maketrans(b"\r\n", b"  ")
-"""A value may have line ends between its tokens, but not in a JSON Line."""
 
 
 async def download(service: Service, request: DownloadRequest) -> Response:
@@ -30,8 +25,9 @@ async def download(service: Service, request: DownloadRequest) -> Response:
     if keys is None:
         keys, cursor = await _page(service, request, service.gone_ms(now_ms))
     store = request.installation, request.space
+    line = line_in(request.space)
     found = await service.store.run(lambda: service.read(*store, keys, now_ms))
-    lines = b"".join(_line(found[key], request.space) for key in keys if key in found)
+    lines = b"".join(line.of(found[key]) for key in keys if key in found)
     headers = () if cursor is None else ((CURSOR_HEADER, cursor),)
     return Response(200, lines, CONTENT_TYPE, headers)
 
@@ -60,14 +56,3 @@ def _count_within(rows: list[Listed], most: int) -> int:
         if size > most and number:
             return number
     return len(rows)
-
-
-def _line(row: Row, space: str) -> bytes:
-    value = row.value.translate(_LINE_ENDS)
-    line: dict[str, object] = {"key": row.key, "value": msgspec.Raw(value)}
-    if space not in (PLAIN, SECRET):
-        line["entityName"] = space
-    line |= {"createdAt": row.created, "updatedAt": row.updated}
-    if row.expires is not None:
-        line["expireTime"] = iso8601(row.expires)
-    return msgspec.json.encode(line) + b"\n"

@@ -58,6 +58,20 @@ def test_keys_are_downloaded_as_they_are_stored(client: EmulatorClient) -> None:
     ]
 
 
+def test_a_download_has_the_lines_of_an_export_without_the_installation(
+    client: EmulatorClient,
+) -> None:
+    client.post("/v1/set", content=b'{"key":"a","value":{"n":\r\n1.0}}')
+    day = {"options": {"ttl": {"value": 1, "unit": "DAYS"}}}
+    client.ok("/v1/entity/set", {"entityName": "employee", "key": "e", "value": {"x": 1}, **day})
+    export = client.request("GET", "/_emulator/export").text
+    downloaded = lines(client) + lines(client, space="employee")
+    assert export.replace(',"installation":"default"}', "}").splitlines() == downloaded
+    assert list(json.loads(downloaded[1])) == [
+        "key", "entityName", "value", "createdAt", "updatedAt", "expireTime",
+    ]  # fmt: skip
+
+
 def test_only_what_never_expires_is_downloaded(client: EmulatorClient) -> None:
     fill(client, "a", options={"ttl": {"value": 1, "unit": "DAYS"}})
     fill(client, "b")
