@@ -7,9 +7,15 @@ import msgspec
 
 from kvsctl.emulator import json_slices
 from kvsctl.emulator.operations.service import Service, Write
-from kvsctl.emulator.page.messages import Deleted, DeleteRequest, Record, SaveRequest
-from kvsctl.emulator.page.reading import existing, shown_record, version_of, whole_range
-from kvsctl.emulator.page.walking import ALIVE, Range, select
+from kvsctl.emulator.page.messages import CountRequest, Deleted, DeleteRequest, Record, SaveRequest
+from kvsctl.emulator.page.reading import (
+    count_records,
+    existing,
+    shown_record,
+    version_of,
+    whole_range,
+)
+from kvsctl.emulator.page.walking import ALIVE, select
 from kvsctl.emulator.refusals import Refusal, malformed
 from kvsctl.emulator.storage.rows import PLAIN, SECRET, Row
 from kvsctl.emulator.wire import Item
@@ -78,13 +84,19 @@ async def delete_records(service: Service, request: DeleteRequest) -> Deleted:
     """Delete records by their keys, or up to 5,000 of those with a prefix.
 
     Raise Refusal if the request has both or neither, and, with nothing deleted, if more records
-    have the prefix than were agreed to (409).
+    have the prefix than were agreed to (409). The first request for a prefix counts all of them.
+    The others count no further than they delete, so that all requests together take a time in
+    proportion to the records: they refuse as soon as fewer are left of what was agreed to.
     """
     if (request.keys is None) == (request.prefix is None):
         raise malformed("The request needs either keys or a prefix")
     if (request.agreed is None) != (request.prefix is None):
         raise malformed("The request needs the agreed number of records with a prefix")
     now_ms = service.clock.now_ms()
+    store = request.installation, request.space
+    left = max(0, (request.agreed or 0) - request.deleted)
+    if request.prefix is not None and not request.deleted:
+        await _require_agreed(service, request, left)
 
     def delete() -> Deleted:
         whole = whole_range(service, request, request.prefix or "")
@@ -92,26 +104,34 @@ async def delete_records(service: Service, request: DeleteRequest) -> Deleted:
             return Deleted(0, is_more=False)
         keys, is_more = request.keys, False
         if keys is None:
-            gone = service.gone_ms(now_ms)
-            _require_agreed(service, whole, request.agreed or 0, gone)
-            rest, limit = "ORDER BY key LIMIT :limit", DELETED_AT_ONCE + 1
+            gone, limit = service.gone_ms(now_ms), DELETED_AT_ONCE + 1
+            service.rows.purge(gone)  # so that not each part passes over them
+            rest = "ORDER BY key LIMIT :limit"
             found = select(service.store, "key", whole, ALIVE, rest, gone=gone, limit=limit)
+            if len(found) > left:
+                raise _records_added()
             is_more = len(found) > DELETED_AT_ONCE
             keys = [key for (key,) in found[:DELETED_AT_ONCE]]
         deleted = 0
         for at in range(0, len(keys), _STATEMENT):
             some = keys[at : at + _STATEMENT]
-            deleted += len(service.read(request.installation, request.space, some, now_ms))
-            service.remove(request.installation, request.space, some, now_ms)
+            deleted += len(service.read(*store, some, now_ms))
+            service.remove(*store, some, now_ms)
         return Deleted(deleted, is_more)
 
     return await service.store.run(delete, writes=True)
 
 
-def _require_agreed(service: Service, whole: Range, agreed: int, gone: int) -> None:
-    """Raise Refusal (409) if there are more records than a person agreed to delete."""
-    rest = "LIMIT 1 OFFSET :agreed"
-    if select(service.store, "1", whole, ALIVE, rest, gone=gone, agreed=agreed):
-        raise Refusal(
-            409, "RECORDS_ADDED", "More records begin with this prefix than you agreed to delete"
-        )
+async def _require_agreed(service: Service, request: DeleteRequest, agreed: int) -> None:
+    """Raise Refusal (409) if more records have the prefix than a person agreed to delete."""
+    count = CountRequest(
+        installation=request.installation, space=request.space, prefix=request.prefix or ""
+    )
+    if (await count_records(service, count)).records > agreed:
+        raise _records_added()
+
+
+def _records_added() -> Refusal:
+    return Refusal(
+        409, "RECORDS_ADDED", "More records begin with this prefix than you agreed to delete"
+    )

@@ -90,12 +90,14 @@ class SaveRequest(StoreRequest, frozen=True, kw_only=True):
 class DeleteRequest(StoreRequest, frozen=True, kw_only=True):
     """Asks to delete records by their keys, or some of those with a prefix.
 
-    `agreed` comes with a prefix: the most records that a person agreed to delete and that are left.
+    A prefix needs `agreed`, the most records that a person agreed to delete, and takes one request
+    for each part: `deleted` is how many records the earlier ones deleted since that agreement.
     """
 
     keys: Annotated[list[str], Meta(max_length=1000)] | None = None
     prefix: Annotated[str, Meta(min_length=1)] | None = None
     agreed: Annotated[int, Meta(ge=0, lt=2**53)] | None = None
+    deleted: Annotated[int, Meta(ge=0, lt=2**53)] = 0
 
 
 class DownloadRequest(StoreRequest, frozen=True, kw_only=True):

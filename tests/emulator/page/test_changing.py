@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from kvsctl.emulator.operations.service import Write
 from kvsctl.emulator.page import changing
 from tests.emulator.page.asking import answer, ask, fill, keys_of, refusal
 from tests.emulator.storage.test_entities import ENTITIES, found, named
@@ -132,7 +133,8 @@ def test_a_prefix_is_deleted_in_parts(
     monkeypatch.setattr(changing, "DELETED_AT_ONCE", 3)
     fill(client, "a", "b:1", "b:2", "b:3", "b:4", "c")
     assert ask(client, "delete", prefix="b:", agreed=4) == {"records": 3, "isMore": True}
-    assert ask(client, "delete", prefix="b:", agreed=1) == {"records": 1, "isMore": False}
+    second = ask(client, "delete", prefix="b:", agreed=4, deleted=3)
+    assert second == {"records": 1, "isMore": False}
     assert keys_of(ask(client, "records")) == ["a", "c"]
 
 
@@ -145,11 +147,51 @@ def test_no_more_is_deleted_than_was_agreed_to(
     assert refusal(client, "delete", prefix="b:", agreed=2) == added
     assert ask(client, "delete", prefix="b:", agreed=3) == {"records": 2, "isMore": True}
     fill(client, "b:0")
+    assert refusal(client, "delete", prefix="b:", agreed=3, deleted=2) == added
+    assert refusal(client, "delete", prefix="b:", agreed=3, deleted=4) == added
     assert refusal(client, "delete", prefix="b:", agreed=1) == added
     assert refusal(client, "delete", prefix="b:", agreed=0) == added
     assert keys_of(ask(client, "records")) == ["a", "b:0", "b:3", "c"]
     assert ask(client, "delete", prefix="b:", agreed=2**53 - 1) == {"records": 2, "isMore": False}
     assert ask(client, "delete", prefix="b:", agreed=0) == {"records": 0, "isMore": False}
+
+
+def test_more_than_was_agreed_to_is_refused_before_the_first_part(
+    client: EmulatorClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changing, "DELETED_AT_ONCE", 2)
+    fill(client, *(f"b:{n}" for n in range(9)))
+    assert refusal(client, "delete", prefix="b:", agreed=8) == (409, "RECORDS_ADDED")
+    assert len(keys_of(ask(client, "records"))) == 9
+
+
+def test_a_prefix_is_deleted_in_a_time_in_proportion_to_its_records(
+    client: EmulatorClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changing, "DELETED_AT_ONCE", 10)
+    few, many = _steps_of_a_delete(client, 200), _steps_of_a_delete(client, 800)
+    assert 2 * few < many < 5 * few
+
+
+def _steps_of_a_delete(client: EmulatorClient, count: int) -> int:
+    """Return how many hundreds of steps SQLite takes to delete so many records under a prefix.
+
+    As many that have expired stand before them.
+    """
+    service = client.emulator.service
+    now_ms = client.time.now_ms
+    gone = [Write(f"b:a{n:03}", b"1", now_ms - 3 * DAY_MS) for n in range(count)]
+    service.put("default", "", gone, now_ms - 4 * DAY_MS)
+    service.put("default", "", [Write(f"b:b{n:03}", b"1") for n in range(count)], now_ms)
+    steps: list[None] = []
+    service.store.connection.set_progress_handler(lambda: steps.append(None), 100)
+    deleted, is_more = 0, True
+    while is_more:
+        part = ask(client, "delete", prefix="b:", agreed=count, deleted=deleted)
+        deleted, is_more = deleted + part["records"], part["isMore"]
+    service.store.connection.set_progress_handler(None, 0)
+    assert deleted == count
+    return len(steps)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ export function remove(store, nodes) {
 class Removing {
   #store;
   #keys;
-  #agreed = new Map(); // from each prefix to the records that may be deleted and are not yet
+  #agreed = new Map(); // from each prefix to how many of its records may be deleted
   #deleted = 0;
   #count;
 
@@ -55,18 +55,18 @@ class Removing {
 
   // Delete all records with a prefix. Return false if a person does not want that after all.
   async #deleteAll(prefix) {
-    for (;;) {
-      const agreed = this.#agreed.get(prefix);
+    for (let deleted = 0; ; ) {
       let found;
       try {
-        found = await this.#delete({ prefix, agreed });
+        found = await this.#delete({ prefix, agreed: this.#agreed.get(prefix), deleted });
       } catch (error) {
         if (error.code !== "RECORDS_ADDED") throw error;
         const why = make("p", {}, "Others were added since you were asked.");
         if (!(await this.#agree([], this.#left(prefix), why))) return false;
+        deleted = 0;
         continue;
       }
-      this.#agreed.set(prefix, Math.max(0, agreed - found.records));
+      deleted += found.records;
       this.#did(found);
       if (!found.isMore) return true;
     }

@@ -5,6 +5,7 @@ import json
 import pytest
 from selenium.webdriver.common.keys import Keys
 
+from kvsctl.emulator.page import changing
 from tests.emulator.page.browser.driving import Page
 from tests.support.waiting import wait_until
 
@@ -169,6 +170,19 @@ def test_what_is_left_is_shown_after_a_no_to_what_was_added(page: Page) -> None:
     page.click("#question-no")
     page.shows_keys("b:")
     assert [page.value(key) for key in ("a", "b:1", "b:2")] == [None, 1, 1]
+
+
+def test_all_under_a_node_is_deleted_in_parts(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changing, "DELETED_AT_ONCE", 2)
+    for key in ("a:1", "a:2", "a:3", "a:4", "a:5", "b"):
+        page.set(key, 1)
+    page.open()
+    page.node("a:").find_element("css selector", ".mark").click()
+    page.click("#delete")
+    _asks(page, "Delete 5 records?")
+    page.click("#question-yes")
+    page.says("Deleted 5 records")
+    page.shows_keys("b")
 
 
 def _asks(page: Page, title: str, text: str = "") -> None:
