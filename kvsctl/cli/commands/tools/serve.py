@@ -118,7 +118,7 @@ def _database(given: str) -> "Path | None":
 
 
 def _announced(options: "ServeOptions", path: "Path | None", *, is_new: bool) -> list[str]:
-    """Return what is served and to whom, where it is kept, and how to stop it, a line each."""
+    """Return what is served and to whom, where it is kept, the page and the stop, a line each."""
     callers = "callers with a token" if options.emulator.tokens else "any caller, no token needed"
     if options.emulator.accepts_proxy_header:
         callers = "callers with a forge-proxy-authorization header"
@@ -130,8 +130,18 @@ def _announced(options: "ServeOptions", path: "Path | None", *, is_new: bool) ->
     return [
         f"serving the emulator of a Forge key-value store to {callers}",
         f"records are {kept if path is None else where}",
+        f"open the URL in a browser {_page(options.emulator)}",
         "Ctrl-C stops it",
     ]
+
+
+def _page(options: "EmulatorOptions") -> str:
+    """Return what the page is for, and what it needs."""
+    look = "to look into the store"
+    if options.admin_token is not None:
+        return f"{look}: it asks for the admin token"
+    token = ": it asks for a token" if options.tokens else ""
+    return f"on this machine {look}{token}"
 
 
 def _emulator_options(

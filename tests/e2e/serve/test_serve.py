@@ -1,6 +1,5 @@
 """`kvsctl serve` as a server of its own, and kvsctl as its client."""
 
-import gzip
 import json
 import re
 import signal
@@ -30,23 +29,30 @@ def test_it_serves_keeps_and_stops(kvsctl: Command, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "who", "where"),
+    ("words", "who", "where", "page"),
     [
-        ([], "any caller, no token needed", "in memory only: they are gone when it stops"),
+        (
+            [],
+            "any caller, no token needed",
+            "in memory only: they are gone when it stops",
+            "on this machine to look into the store",
+        ),
         (
             ["--db", "a\x1b.db", "--token", "t"],
             "callers with a token",
             "kept in {}/a\\x1b.db, a new file\n",
+            "on this machine to look into the store: it asks for a token",
         ),
         (
             ["--accept-proxy-header", "--token", "t", "--admin-token", "a"],
             "callers with a forge-proxy-authorization header or a token",
             "in memory only",
+            "to look into the store: it asks for the admin token",
         ),
     ],
 )
-def test_it_says_what_it_serves_where_it_keeps_it_and_how_to_stop_it(
-    kvsctl: Command, words: list[str], who: str, where: str
+def test_it_says_what_it_serves_where_it_keeps_it_what_a_browser_shows_and_how_to_stop_it(
+    kvsctl: Command, words: list[str], who: str, where: str, page: str
 ) -> None:
     process = kvsctl.start(
         "serve", "--port", "0", *words,
@@ -56,14 +62,15 @@ def test_it_says_what_it_serves_where_it_keeps_it_and_how_to_stop_it(
         assert process.stdout is not None
         assert process.stderr is not None
         url = process.stdout.readline()
-        lines = [process.stderr.readline().decode() for _ in range(3)]
+        lines = [process.stderr.readline().decode() for _ in range(4)]
         process.send_signal(signal.SIGINT)
         rest, complaint = process.communicate(timeout=_WAIT_SECONDS)
     assert re.fullmatch(rb"http://127\.0\.0\.1:\d+\n", url), "stdout has the URL alone"
     assert (rest, complaint, process.returncode) == (b"", b"", 130)
     assert lines[0] == f"kvsctl: serving the emulator of a Forge key-value store to {who}\n"
     assert lines[1].startswith(f"kvsctl: records are {where.format(kvsctl.home)}")
-    assert lines[2] == "kvsctl: Ctrl-C stops it\n"
+    assert lines[2] == f"kvsctl: open the URL in a browser {page}\n"
+    assert lines[3] == "kvsctl: Ctrl-C stops it\n"
 
 
 def test_it_stops_at_the_end_of_standard_input_if_asked(kvsctl: Command, tmp_path: Path) -> None:
@@ -174,113 +181,6 @@ def test_another_container_reaches_it_by_name_with_its_own_header(kvsctl: Comman
         assert ended.out == b"1\n"
 
 
-def test_a_store_is_exported_when_it_stops_and_imported_when_it_starts(
-    kvsctl: Command, tmp_path: Path
-) -> None:
-    file = tmp_path / "store.jsonl"
-    words = ("--import", file, "--export-on-exit", file)
-    with serving_process(kvsctl, *words) as url:
-        kvsctl("set", "--url", url, "k=1", "--ttl", "7d", status=0)
-        kvsctl("set", "--url", url, 'e={"n": 1.0}', "--entity", "abc", status=0)
-    entity, plain = sorted(file.read_text().splitlines())
-    assert '"expireTime":"' in plain
-    assert '"entityName":"abc","value":{"n": 1.0}' in entity
-    with serving_process(kvsctl, *words) as url:
-        kvsctl("diff", "-f", file, "--url", url, "--entity", "abc", "--plain", status=0)
-        kvsctl("delete", "--url", url, "k", status=0)
-    assert file.read_text().splitlines() == [entity]
-    kvsctl("set", "-t", "local", "-f", file, status=0)
-    assert kvsctl("get", "-t", "local", "e", "--entity", "abc", "--values", status=0).out == (
-        b'{"n": 1.0}\n'
-    )
-
-
-def test_it_says_what_it_has_imported_and_exported(kvsctl: Command, tmp_path: Path) -> None:
-    file = tmp_path / "store.jsonl.gz"
-    process = kvsctl.start(
-        "serve", "--port", "0", "--import", file, "--export-on-exit", file,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    with process:
-        assert process.stdout is not None
-        url = process.stdout.readline().decode().strip()
-        kvsctl("set", "--url", url, "k=1", status=0)
-        secret = Request(f"{url}/v1/secret/set", b'{"key":"s","value":1}')
-        urlopen(secret, timeout=_WAIT_SECONDS).close()
-        process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=_WAIT_SECONDS)
-    first, *_, exported, secrets = said.decode().splitlines()
-    assert first == f"kvsctl: {file} is not there yet: starting without its records"
-    assert exported == f"kvsctl: 1 record exported to {file}"
-    assert secrets == "kvsctl: secrets are not exported: 1 left out"
-
-
-def test_an_export_replaces_no_other_file(kvsctl: Command, tmp_path: Path) -> None:
-    file = tmp_path / "pw"
-    for content in (
-        b"root:x:0:0:root:/root:/bin/sh\n",
-        b"\0" * 100,
-        b'[{"key":"k","value":1}]\n',
-        b'{"key":"k"}\n{"key":"l"}\n',
-        b"\x1f\x8b damaged",
-        b'\n\n{"schemaVersion":1}',
-    ):
-        file.write_bytes(content)
-        loads: tuple[tuple[str | Path, ...], ...] = ((), ("--import", file))
-        for load in loads:
-            said = kvsctl("serve", *load, "--export-on-exit", file, status=2).err.decode()
-            assert "the export would replace another file: " in said
-            assert str(file) in said
-            assert "another file name, or delete the file." in said
-        assert file.read_bytes() == content
-
-
-def test_an_export_replaces_no_records_that_are_not_loaded(kvsctl: Command, tmp_path: Path) -> None:
-    file, other = tmp_path / "store.jsonl.gz", tmp_path / "other.jsonl"
-    content = gzip.compress(b'\n\xef\xbb\xbf{"key":"k","value":1}\n')
-    file.write_bytes(content)
-    other.write_text('{"key":"o","value":1}\n')
-    export = ("serve", "--port", "0", "--export-on-exit", file)
-    said = kvsctl(*export, "--import", other, status=2).err.decode()
-    assert f"the export would replace {file}: it has records that are not loaded" in said
-    assert f"Load them with --import {file}, give --export-on-exit another file name" in said
-    said = kvsctl(*export, "--db", tmp_path / "kvs.db", status=2).err.decode()
-    assert "Give --export-on-exit another file name, or delete the file." in said
-    assert not (tmp_path / "kvs.db").exists()
-    assert file.read_bytes() == content
-
-
-@pytest.mark.parametrize("loaded", ["--import", "--seed", None])
-def test_an_export_replaces_records_that_are_loaded_and_empty_files(
-    kvsctl: Command, tmp_path: Path, loaded: str | None
-) -> None:
-    file, link = tmp_path / "store.jsonl", tmp_path / "link.jsonl"
-    file.write_text('{"key":"k","value":1}\n' if loaded else "\n")
-    link.symlink_to(file)
-    load = (loaded, link) if loaded else ()
-    with serving_process(kvsctl, *load, "--export-on-exit", file) as url:
-        kvsctl("set", "--url", url, "l=2", status=0)
-    assert file.read_text().count('"value"') == (2 if loaded else 1)
-
-
-def test_an_export_that_fails_at_the_end_is_an_error(kvsctl: Command, tmp_path: Path) -> None:
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    process = kvsctl.start(
-        "serve", "--port", "0", "--export-on-exit", folder / "store.jsonl",
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    with process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        folder.rmdir()
-        process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=_WAIT_SECONDS)
-    assert process.returncode == 5
-    assert b"cannot write" in said
-    assert b"Traceback" not in said
-
-
 def test_a_store_that_is_new_is_called_so(kvsctl: Command, tmp_path: Path) -> None:
     for said in ("x.db, a new file\n", "x.db\n"):
         process = kvsctl.start(
@@ -291,7 +191,7 @@ def test_a_store_that_is_new_is_called_so(kvsctl: Command, tmp_path: Path) -> No
             assert process.stdout is not None
             assert process.stderr is not None
             assert process.stdout.readline()
-            lines = [process.stderr.readline().decode() for _ in range(3)]
+            lines = [process.stderr.readline().decode() for _ in range(4)]
             process.send_signal(signal.SIGINT)
             process.communicate(timeout=_WAIT_SECONDS)
         assert lines[1].endswith(said), lines
