@@ -103,8 +103,8 @@ def check_admin_token(headers: Mapping[bytes, bytes], expected: str) -> None:
     """Raise Refusal (401) unless the request has the token for control requests."""
     import hmac  # not at the top: the embedded target has no tokens
 
-    bearer = bearer_of(headers) or ""
-    if not hmac.compare_digest(expected.encode(), bearer.encode()):
+    bearer = bearer_of(headers)
+    if bearer is None or not hmac.compare_digest(expected.encode(), bearer.encode()):
         raise unauthorized()
 
 

@@ -57,8 +57,29 @@ def installation_of_token(secret: str) -> str:
     return "token-" + hashlib.sha256(secret.encode()).hexdigest()[:16]
 
 
+def is_sendable(secret: str) -> bool:
+    """Return whether a caller can send a token in a header: printable ASCII, no space at its ends.
+
+    A token that nobody can send lets nobody in, and an empty one could be taken for that of callers
+    who send none.
+    """
+    return bool(secret) and secret == secret.strip() and all(" " <= one <= "~" for one in secret)
+
+
 class EmulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings of one emulator. They do not change while it runs."""
+    """The settings of one emulator. They do not change while it runs.
+
+    Raise ValueError for a token that no caller could send.
+    """
+
+    def __post_init__(self) -> None:
+        """Check the tokens."""
+        secrets = [("tokens", one.secret) for one in self.tokens]
+        if self.admin_token is not None:
+            secrets.append(("admin_token", self.admin_token))
+        for name, secret in secrets:
+            if not is_sendable(secret):
+                raise ValueError(f"{name}: a token must be printable ASCII and not empty")
 
     def __repr__(self) -> str:
         """Return what differs from the defaults, without the admin token."""

@@ -12,6 +12,8 @@ export interface StoreOptions {
 export interface ConnectOptions {
   /** A token that the emulator accepts. */
   token?: string;
+  /** Its admin token, if it has one: `reset` and `admin` need it. */
+  adminToken?: string;
 }
 
 export interface StartOptions {
@@ -27,6 +29,8 @@ export interface StartOptions {
   seed?: string | string[];
   /** Accept only callers with this token. It opens the store of the installation `default`. */
   token?: string;
+  /** Accept only callers with this token in `/_emulator/`, as `reset` and `admin` then are. */
+  adminToken?: string;
   /** Faults to inject, such as `seed=7,429=0.05`. */
   faults?: string;
   /** More options of `kvsctl serve`. */
@@ -89,8 +93,8 @@ export declare class Connection {
    * others run against other emulators at the same time.
    */
   run<T>(work: () => T | Promise<T>, options?: StoreOptions): Promise<T>;
-  /** Delete all records of all installations. */
-  reset(): Promise<void>;
+  /** Delete all records of all installations, or those of one, by its id. */
+  reset(installation?: string): Promise<void>;
   /** Send a request to `/_emulator/ACTION`, and return the JSON of its answer. */
   admin(method: 'GET' | 'POST', action: string, body?: unknown): Promise<any>;
 }

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvsctl.emulator.callers import bound_installation, installation_of
+from kvsctl.emulator.callers import bound_installation, check_admin_token, installation_of
 from kvsctl.emulator.options import EmulatorOptions, Token
 from kvsctl.emulator.refusals import Refusal
 from tests.emulator.support import OpenClient
@@ -92,3 +92,22 @@ def test_a_token_binds_only_if_it_is_configured() -> None:
     assert bound_installation(MINE, options) == "mine"
     assert bound_installation(PROXIED, options) is None
     assert bound_installation(OTHER, EmulatorOptions()) is None
+
+
+@pytest.mark.parametrize("secret", ["", " ", "t ", "\u00e9", "a\nb", "\x7f"])
+def test_a_token_that_no_caller_can_send_is_refused(secret: str) -> None:
+    for name, options in (
+        ("admin_token", {"admin_token": secret}),
+        ("tokens", {"tokens": (*TOKENS, Token(secret, "i"))}),
+    ):
+        with pytest.raises(ValueError, match=rf"^{name}: ") as caught:
+            EmulatorOptions(**options)
+        assert str(caught.value).endswith(": a token must be printable ASCII and not empty")
+    EmulatorOptions(admin_token="a token: !~")
+
+
+def test_an_empty_admin_token_would_let_nobody_in() -> None:
+    for headers in ({}, {b"authorization": b"Bearer "}, {b"authorization": b"Bearer"}):
+        with pytest.raises(Refusal) as refused:
+            check_admin_token(headers, "")
+        assert refused.value.status == 401

@@ -6,27 +6,38 @@ const dispatch = require('./dispatch');
 
 /** @typedef {import('../index').StoreOptions} StoreOptions */
 
-const CONNECT_OPTIONS = ['token'];
+const CONNECT_OPTIONS = ['token', 'adminToken'];
+const STORE_OPTIONS = ['installation'];
 
 /** @param {string} url */
 function isHttp(url) {
   return URL.canParse(url) && /^https?:$/.test(new URL(url).protocol);
 }
 
+/**
+ * @param {string | undefined} token
+ * @returns {Record<string, string>}
+ */
+function bearer(token) {
+  return token === undefined ? {} : { authorization: `Bearer ${token}` };
+}
+
 class Connection {
   #token;
+  #adminToken;
 
   /**
    * @param {string} url
    * @param {import('../index').ConnectOptions} [options]
    */
-  constructor(url, { token } = {}) {
+  constructor(url, { token, adminToken } = {}) {
     if (!isHttp(url)) {
       const how = 'give one such as "http://127.0.0.1:8787"';
       throw new EmulatorError('INVALID_OPTION', `"${url}" is not an http URL: ${how}`);
     }
     this.url = url.replace(/\/+$/, '');
     this.#token = token;
+    this.#adminToken = adminToken;
   }
 
   /**
@@ -35,9 +46,11 @@ class Connection {
    * @param {StoreOptions} [options]
    * @returns {Record<string, string>}
    */
-  headers({ installation } = {}) {
+  headers(options = {}) {
+    requireKnown('a store', options, STORE_OPTIONS);
+    const { installation } = options;
     return {
-      ...(this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }),
+      ...bearer(this.#token),
       ...(installation === undefined
         ? {}
         : { 'forge-proxy-authorization': `Forge as=app,installationId=${installation}` }),
@@ -51,12 +64,13 @@ class Connection {
    * @returns {import('../index').ForgeFetch}
    */
   fetchOf(options) {
+    const store = this.headers(options);
     return (_target, path, init) => {
       const headers = new Headers(init?.headers);
       // Those of Forge's own proxy: the emulator has a token and a host name of its own.
       headers.delete('authorization');
       headers.delete('host');
-      for (const [name, value] of Object.entries(this.headers(options))) headers.set(name, value);
+      for (const [name, value] of Object.entries(store)) headers.set(name, value);
       return this.request(path, { ...init, headers });
     };
   }
@@ -75,12 +89,16 @@ class Connection {
    * @param {StoreOptions} [options]
    * @returns {Promise<T>}
    */
-  run(work, options) {
+  async run(work, options) {
     return dispatch.run(this.fetchOf(options), work);
   }
 
-  async reset() {
-    await this.admin('POST', 'reset');
+  /**
+   * @param {string} [installation]
+   * @returns {Promise<void>}
+   */
+  async reset(installation) {
+    await this.admin('POST', 'reset', { installation });
   }
 
   /**
@@ -91,7 +109,8 @@ class Connection {
    */
   async admin(method, action, body) {
     const sent = method === 'POST' ? JSON.stringify(body ?? {}) : undefined;
-    const headers = { ...this.headers(), 'content-type': 'application/json' };
+    const token = bearer(this.#adminToken ?? this.#token);
+    const headers = { ...token, 'content-type': 'application/json' };
     const response = await this.request(`/_emulator/${action}`, { method, headers, body: sent });
     const text = await response.text();
     if (!response.ok) {

@@ -13,8 +13,8 @@ const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 15_000; // kvsctl lets requests in flight end for 10 seconds
 const LINES_KEPT = 50;
 const START_OPTIONS = [
-  ...['command', 'port', 'db', 'manifest', 'seed', 'token', 'faults', 'args', 'cwd', 'env'],
-  ...['onLog', 'startTimeoutMs', 'stopTimeoutMs', 'signal'],
+  ...['command', 'port', 'db', 'manifest', 'seed', 'token', 'adminToken', 'faults', 'args'],
+  ...['cwd', 'env', 'onLog', 'startTimeoutMs', 'stopTimeoutMs', 'signal'],
 ];
 const IS_WINDOWS = process.platform === 'win32';
 
@@ -50,7 +50,7 @@ function signal(child, name) {
  * @param {StartOptions} options
  * @returns {string[]}
  */
-function wordsOf({ port = 0, db, manifest, seed = [], token, faults, args = [] }) {
+function wordsOf({ port = 0, db, manifest, seed = [], token, adminToken, faults, args = [] }) {
   const seeds = typeof seed === 'string' ? [seed] : seed;
   return [
     ...['serve', '--stop-at-eof', '--port', String(port)],
@@ -58,6 +58,7 @@ function wordsOf({ port = 0, db, manifest, seed = [], token, faults, args = [] }
     ...(manifest === undefined ? [] : ['--manifest', manifest]),
     ...seeds.flatMap((file) => ['--seed', file]),
     ...(token === undefined ? [] : ['--token', `default=${token}`]),
+    ...(adminToken === undefined ? [] : ['--admin-token', adminToken]),
     ...(faults === undefined ? [] : ['--faults', faults]),
     ...args,
   ];

@@ -163,7 +163,12 @@ describe('errors', { concurrency: true }, () => {
       await fails((async () => connectEmulator(url))(), 'INVALID_OPTION', /is not an http URL/);
     }
     const misspelt = (async () => connectEmulator('http://127.0.0.1', { tokne: 'a' }))();
-    await fails(misspelt, 'INVALID_OPTION', /connectEmulator has no option "tokne"; its options: token$/);
+    await fails(misspelt, 'INVALID_OPTION', /connectEmulator has no option "tokne"; its options: token, adminToken$/);
+    const connection = connectEmulator('http://127.0.0.1');
+    for (const wrong of [() => connection.use({ instalation: 'a' }), () => connection.headers({ token: 'a' })]) {
+      await fails((async () => wrong())(), 'INVALID_OPTION', /a store has no option ".*"; its options: installation$/);
+    }
+    await fails(connection.run(() => 1, { instalation: 'a' }), 'INVALID_OPTION', /"instalation"/);
     await fails(startEmulator({ prot: 5 }), 'INVALID_OPTION', /no option "prot"; its options: command, port,/);
     for (const cwd of [join(folder, 'missing'), fileURLToPath(import.meta.url)]) {
       await fails(startEmulator({ cwd }), 'INVALID_OPTION', /^cwd: ".*" is not a folder$/);

@@ -67,6 +67,32 @@ test('a token is needed where there is one', async () => {
   await withToken.reset();
 });
 
+test('one installation is emptied', async () => {
+  for (const installation of ['three', 'four']) {
+    await plain.run(() => kvs.set('mine', installation), { installation });
+  }
+  await plain.reset('three');
+  assert.equal(await plain.run(() => kvs.get('mine'), { installation: 'three' }), undefined);
+  assert.equal(await plain.run(() => kvs.get('mine'), { installation: 'four' }), 'four');
+});
+
+test('an admin token is needed where there is one', async () => {
+  const emulator = await startEmulator({ token: 'secret', adminToken: 'admin' });
+  try {
+    await emulator.run(() => kvs.set('a', 1));
+    await assert.rejects(connectEmulator(emulator.url, { token: 'secret' }).reset(), {
+      code: 'REFUSED',
+      message: /refused reset: 401/,
+    });
+    assert.equal(await emulator.run(() => kvs.get('a')), 1);
+    await connectEmulator(emulator.url, { token: 'secret', adminToken: 'admin' }).reset();
+    assert.equal(await emulator.run(() => kvs.get('a')), undefined);
+    await emulator.admin('GET', 'stats');
+  } finally {
+    await emulator.stop();
+  }
+});
+
 test('what Forge would send its proxy does not reach the emulator', async () => {
   globalThis.__forge_runtime__ = {
     proxy: { token: 'of-the-proxy' },

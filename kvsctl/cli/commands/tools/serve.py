@@ -225,9 +225,10 @@ def _admin_token(given: str | None) -> str | None:
 
 def _require_sendable(flag: str, secret: str) -> None:
     """Raise UsageError if no caller could send the token in a header."""
+    from kvsctl.emulator.options import is_sendable
     from kvsctl.errors import UsageError
 
-    if not all(" " <= one <= "~" for one in secret) or secret != secret.strip():
+    if not is_sendable(secret):
         raise UsageError(
             f"{flag}: the token has other characters than visible ASCII",
             "Give a token of letters, digits and signs.",

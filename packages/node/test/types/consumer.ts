@@ -13,14 +13,14 @@ import {
 
 export const options: StartOptions = {
   ...{ command: ['uv', 'run', 'kvsctl'], port: 0, db: 'a.db', seed: ['a.jsonl'], token: 't' },
-  ...{ manifest: 'manifest.yml', faults: '429=0.1', args: ['--quotas'], cwd: '.', env: {} },
+  ...{ manifest: 'manifest.yml', faults: '429=0.1', args: ['--quotas'], cwd: '.', env: {}, adminToken: 'a' },
   ...{ onLog: (line: string) => void line, startTimeoutMs: 1, stopTimeoutMs: 1 },
   signal: AbortSignal.timeout(60_000),
 };
 
 export async function main(): Promise<number> {
   await using emulator: Emulator = await startEmulator();
-  const connection: Connection = connectEmulator(emulator.url, { token: 't' });
+  const connection: Connection = connectEmulator(emulator.url, { token: 't', adminToken: 'a' });
   const fetch: ForgeFetch = connection.fetchOf({ installation: 'one' });
   const response: Response = await fetch({ type: 'kvs' }, '/api/v1/query', { method: 'POST', body: '{}' });
   const stopUsing: () => void = emulator.use();
@@ -29,6 +29,7 @@ export async function main(): Promise<number> {
   const headers: Record<string, string> = emulator.headers();
   await emulator.admin('POST', 'clock', { now: found.length });
   await emulator.reset();
+  await emulator.reset('one');
   console.log(`${emulator.url} ${emulator.version} ${Object.keys(headers).length}`);
   return emulator.pid + emulator.port + response.status;
 }
@@ -42,6 +43,8 @@ export const wrong = async (emulator: Emulator): Promise<void> => {
   await startEmulator({ port: '0' });
   // @ts-expect-error there is no such option
   await startEmulator({ ports: 0 });
+  // @ts-expect-error an installation is named by its id
+  await emulator.reset({ installation: 'one' });
   // @ts-expect-error only startEmulator makes one
   new Emulator();
   // @ts-expect-error it does not change
