@@ -19,7 +19,21 @@ def require_ready(path: Path) -> None:
     mode = path.stat().st_mode
     if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
         return  # opening a directory is an error of its own
-    is_descriptor = _DESCRIPTOR.fullmatch(os.path.normpath(path.absolute())) is not None
-    if is_descriptor or (stat.S_ISCHR(mode) and path.samefile(os.devnull)):
+    if _is_descriptor(path) or (stat.S_ISCHR(mode) and path.samefile(os.devnull)):
         return
     raise OSError(errno.EINVAL, "it is not a regular file")
+
+
+def is_named_pipe(path: Path) -> bool:
+    """Return whether a path is a named pipe, and not a descriptor such as that of `<(command)`.
+
+    Opening it waits until another process writes to it.
+    """
+    try:
+        return path.is_fifo() and not _is_descriptor(path)
+    except (OSError, ValueError):  # whoever reads it says why it cannot be read
+        return False
+
+
+def _is_descriptor(path: Path) -> bool:
+    return _DESCRIPTOR.fullmatch(os.path.normpath(path.absolute())) is not None

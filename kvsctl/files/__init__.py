@@ -8,5 +8,6 @@
 - `descriptors`: recognise paths of open descriptors, such as `/dev/stdout`.
 - `raw`: open files and write to raw descriptors, without Python's buffers.
 - `sinks`: write records to a stream, or to a file that appears once it is complete.
+- `held`: hold output to a stream back until it is complete.
 - `compressed`: compress an output whose name says so.
 """

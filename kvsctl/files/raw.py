@@ -123,6 +123,17 @@ def open_stream(path: Path) -> int | None:
     return os.open(path, os.O_WRONLY | _BINARY)
 
 
+def is_stream(path: Path) -> bool:
+    """Return whether `open_stream` opens a path: a descriptor's, or that of a pipe or a device."""
+    if descriptor(path) is not None:
+        return True
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):  # whoever opens it says why it cannot be opened
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
 def _unwritable(path: Path, error: OSError) -> UsageError:
     return UsageError(f"cannot write to {path}: {error.strerror}")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from kvsctl.config.targets import Target
+from kvsctl.config.waiting import is_named_pipe
 from kvsctl.errors import Defect, KvsctlError, StreamError, UsageError
 from kvsctl.jobs.access import read_only
 from kvsctl.service.auth.credentials import (
@@ -44,6 +45,7 @@ def credentials_of(target: Target, *, allow_http: bool) -> Credentials:
     require_safe(target.url, allow_http=allow_http)
     source = _token_source(target)
     if isinstance(source, TokenFile):
+        _require_no_named_pipe(source)
         source.require_readable()
     if source is None and not target.is_proxied and not is_loopback_url(target.url):
         raise UsageError(
@@ -51,6 +53,14 @@ def credentials_of(target: Target, *, allow_http: bool) -> Credentials:
             "Set KVSCTL_TOKEN, or use --token-file or --token-command.",
         )
     return Credentials(source, bearer)
+
+
+def _require_no_named_pipe(file: TokenFile) -> None:
+    if is_named_pipe(file.path):
+        raise UsageError(
+            f"cannot read {file.name}: a read of a named pipe could wait for ever",
+            "Give a file, <(command), or a token command.",
+        )
 
 
 class Carriers(Protocol):

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
@@ -15,6 +16,7 @@ from kvsctl.bulk.plan import Pressure
 from kvsctl.errors import Defect, ExitStatus, KvsctlError, StreamError, UsageError
 from kvsctl.files.claims import require_unused, require_writable, resolved
 from kvsctl.files.compressed import open_compressed
+from kvsctl.files.raw import is_stream
 from kvsctl.files.sinks import ByteSink, part_path
 from kvsctl.jobs.ending import End, Ending, graver
 from kvsctl.jobs.job import BatchJob
@@ -287,16 +289,20 @@ class JobListeners:
             if self._report is not None:
                 self._report.close()
             self._detach()
-            self._say_where_the_part_is()
+            self._say_what_is_incomplete()
             if self.undo is not None and self.undo.count and not self._job.reporting.quiet:
                 self.notice(visible(self.undo.summary))
 
-    def _say_where_the_part_is(self) -> None:
-        part = None if self._printed is None else self._printed.part_left
-        if part is not None and not self._job.reporting.quiet:
+    def _say_what_is_incomplete(self) -> None:
+        printed = self._printed
+        if printed is None or self._job.reporting.quiet:
+            return
+        if (part := printed.part_left) is not None:
             self._environment.note(
                 f"the export is incomplete: what was read is in {visible(str(part))}"
             )
+        if printed.has_dropped_plan and self._tally.records:
+            self._environment.note("the plan is incomplete: no line of it was written")
 
     def _has_removed_undo(self) -> bool:
         """Close the undo file. Return whether it was removed, as nothing went into it."""
@@ -322,10 +328,19 @@ class JobListeners:
         return Printed(records, sink, printing.path, self._manifest, is_plan=is_plan)
 
     def _open_sink(self, records: Printing) -> ByteSink:
+        path = records.path
+        if isinstance(records.form, PlanForm) and (path is None or is_stream(path)):
+            from kvsctl.files.held import HeldSink  # few plans go to a stream
+
+            # Whoever reads a part of a plan would carry it out as if it were the whole.
+            return HeldSink(partial(self._opened_sink, records))
+        return self._opened_sink(records, self._output_changed)
+
+    def _opened_sink(self, records: Printing, moved: Callable[[], None]) -> ByteSink:
         if records.path is None:
-            return on_stdout(records, self._environment, self._output_changed)
+            return on_stdout(records, self._environment, moved)
         part = self.journal.part_file(records.path)
-        return open_compressed(records.path, self._output_changed) if part is None else part
+        return open_compressed(records.path, moved) if part is None else part
 
     def _output_changed(self) -> None:
         self._wake()

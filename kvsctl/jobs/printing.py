@@ -90,7 +90,7 @@ class Printed:
 
     `manifest` is written beside them once they are complete; None: no manifest is. With one, the
     output is an export, which replaces no file if a record failed. A plan that is not complete is
-    removed, as it must not be carried out; other files keep their part.
+    dropped, as it must not be carried out; other files keep their part.
     """
 
     def __init__(
@@ -109,6 +109,8 @@ class Printed:
         self._is_plan = is_plan
         self.part_left: Path | None = None
         """Where an export is whose records failed in part, once it was closed; otherwise None."""
+        self.has_dropped_plan = False
+        """Whether a plan was not complete when it was closed."""
 
     @property
     def is_full(self) -> bool:
@@ -169,6 +171,7 @@ class Printed:
             closing.callback(self.records.discard)
 
     def _discard_plan(self) -> None:
+        self.has_dropped_plan = self._is_plan
         if self._is_plan and self._place is not None:
             with suppress(OSError):  # the output has failed before
                 part_path(self._place).unlink(missing_ok=True)

@@ -227,7 +227,7 @@ def _approval_of(job: BatchJob) -> "PlanApproval | None":
         return None
     from kvsctl.jobs.cleanup.plans.approval import PlanApproval  # few jobs carry out a plan
 
-    return PlanApproval(job.target, job.plan_guard, has_consent=job.has_consent)
+    return PlanApproval(job, job.plan_guard, has_consent=job.has_consent)
 
 
 async def _send(

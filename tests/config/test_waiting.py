@@ -11,6 +11,7 @@ from kvsctl.config.file import read_config
 from kvsctl.config.installations import read_installations
 from kvsctl.config.limitsfile import holds_profile, read_limits, read_profile_limits
 from kvsctl.config.targets import Target
+from kvsctl.config.waiting import is_named_pipe
 from kvsctl.errors import UsageError
 from kvsctl.retention.file import RetentionFile
 from tests.support.needs import IS_POSIX, only_on
@@ -55,3 +56,17 @@ def test_a_descriptor_is_read() -> None:
 
 def test_the_null_device_is_an_empty_configuration() -> None:
     assert read_config({"KVSCTL_CONFIG": os.devnull}).sections == {}
+
+
+def test_a_named_pipe_is_known_and_a_descriptor_is_not_taken_for_one(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").touch()
+    assert is_named_pipe(tmp_path / "pipe")
+    for path in (tmp_path / "file", tmp_path / "none", tmp_path, Path("a\0b")):
+        assert not is_named_pipe(path)
+    reading, writing = os.pipe()
+    try:
+        assert not is_named_pipe(Path(f"/dev/fd/{reading}"))
+    finally:
+        os.close(reading)
+        os.close(writing)

@@ -99,6 +99,8 @@ class Tally:
         self.units_write = 0
         self.bytes_sent = 0
         self.bytes_received = 0
+        self.has_unreadable = False
+        """Whether some input that failed in this run could not be read as a record."""
         self.size_learnt: SizeLearnt | None = None
         self._notes: list[tuple[int, int, FailureNote]] = []
         """A heap, the last in input order on top. Two inputs may have one position: see `_keep`."""
@@ -151,6 +153,7 @@ class Tally:
         for name in (*RECORD_COUNTS, *REQUEST_COUNTS):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.earlier += other.earlier
+        self.has_unreadable |= other.has_unreadable
         self.skipped_by.update(other.skipped_by)
         for group in other.groups:
             self._add_group(group, installation)
@@ -224,12 +227,14 @@ class Tally:
         if is_noted:
             return False
         self.failed += len(problems)
+        self.has_unreadable |= not all(problem.readable for problem in problems)
         for code, count in counts.items():
             groups[code].count += count
         return True
 
     def _count_failure(self, outcome: Outcome) -> None:
         self.failed += 1
+        self.has_unreadable |= isinstance(outcome.subject, Problem) and not outcome.subject.readable
         failure = outcome.failure
         if failure is None:
             raise Defect(f"{outcome.subject.origin} failed without a reason")

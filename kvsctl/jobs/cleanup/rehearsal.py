@@ -58,7 +58,7 @@ class PlanRehearsal:
     """Counts what carrying out a plan would need. Call `admit` with everything that is read."""
 
     def __init__(self, job: BatchJob, most: MostDeleted) -> None:
-        self._approval = PlanApproval(job.target, most, has_consent=True)
+        self._approval = PlanApproval(job, most, has_consent=True)
         self._forecasters = {
             verb: Forecaster(replace(job.plan, verb=verb)) for verb in (Verb.DELETE, Verb.SET)
         }

@@ -63,8 +63,13 @@ def _kept(path: Path, tally: Tally) -> str:
 
 
 def _has_raw_lines(tally: Tally) -> bool:
-    """Return whether failed lines could not be read: the failures file has them as they were."""
-    return any(group.code == codes.INVALID_JSON for group in tally.groups)
+    """Return whether failed lines could not be read: the failures file has them as they were.
+
+    What an earlier run of the job could not read has left no more than its code.
+    """
+    is_resumed = tally.earlier > 0
+    codes_of = {group.code for group in tally.groups} if is_resumed else set()
+    return tally.has_unreadable or codes.INVALID_JSON in codes_of
 
 
 def _command(

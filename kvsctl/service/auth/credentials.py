@@ -125,7 +125,7 @@ class TokenFile(msgspec.Struct, frozen=True):
 
     @property
     def may_change(self) -> bool:
-        """See TokenSource. A pipe gives one token, or waits for somebody to write another."""
+        """See TokenSource. A pipe gives one token."""
         try:
             return self.path.is_file()
         except (OSError, ValueError):

@@ -271,6 +271,10 @@ def test_lines_of_a_plan_are_no_records(store: Command, plan: Path, command: str
 def test_a_guard_counts_the_lines(store: Command, plan: Path) -> None:
     ended = store("apply", plan, "-y", "--max-delete", "59", status=2)
     assert b"60 records would be deleted, and --max-delete is 59" in ended.err
+    about = f"This is about the plan {plan} for ".encode()
+    assert about in ended.err, "the mails of two lines of a crontab differ"
+    piped = store("apply", "-", "-y", "--max-delete", "59", stdin=plan.read_bytes(), status=2)
+    assert b"This is about the plan on stdin for " in piped.err
     rehearsed = store("apply", plan, "-n", "--max-delete", "59", status=2)
     assert b"60 records would be deleted, and --max-delete is 59: nothing would be" in rehearsed.err
     assert b"would need" in rehearsed.err

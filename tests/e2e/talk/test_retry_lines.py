@@ -257,14 +257,32 @@ def test_what_passed_its_checks_and_failed_then_has_one(kvsctl: Command) -> None
         assert _run(at, _line(first)).status == 0
 
 
-def test_lines_that_must_be_mended_first_are_said_with_the_failures_file(kvsctl: Command) -> None:
-    (kvsctl.home / "in.jsonl").write_text('{"key":"a","value":1}\n{"key":\n')
-    words = ["-t", "local", "-f", "in.jsonl", "--failures", "f.jsonl"]
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("in.jsonl", '{"id":"a","age":1}\n{"id":\n'),
+        ("in.csv", "id,age\na,1\n,2\n"),  # EMPTY_KEY
+        ("many.csv", "id,age\n" + ",2\n" * 3000),
+    ],
+)
+def test_lines_that_must_be_mended_first_are_said_with_the_failures_file(
+    kvsctl: Command, name: str, text: str
+) -> None:
+    (kvsctl.home / name).write_text(text, "utf-8")
+    words = ["-t", "local", "--key", "user:{id}", "-f", name, "--failures", "f.jsonl"]
     ended = kvsctl("set", *words, status=1, folder=kvsctl.home)
     assert (
         b'Failed records are in f.jsonl: write the lines with "raw" as records first.' in ended.err
     )
     assert b'"raw"' in (kvsctl.home / "f.jsonl").read_bytes()
+
+
+def test_failed_records_that_were_read_are_not_called_lines_to_mend(kvsctl: Command) -> None:
+    (kvsctl.home / "in.jsonl").write_text('{"key":"with*star","value":1}\n', "utf-8")
+    words = ["-t", "local", "-f", "in.jsonl", "--failures", "f.jsonl"]
+    ended = kvsctl("set", *words, status=1, folder=kvsctl.home)
+    assert b"Failed records are in f.jsonl. To retry what failed:" in ended.err
+    assert b'"raw"' not in (kvsctl.home / "f.jsonl").read_bytes()
 
 
 @pytest.mark.parametrize("where", [["--token-command", "echo t"], []])

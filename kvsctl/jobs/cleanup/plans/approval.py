@@ -1,11 +1,12 @@
 """Whether a plan may be carried out: the guard, and the question."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
 from kvsctl.jobs.cleanup.guards import MostDeleted
 from kvsctl.jobs.cleanup.plans.records import PlannedRecord
+from kvsctl.jobs.job import BatchJob
 from kvsctl.jobs.question import FIRST_KEYS, Question, ask, key_shown
 from kvsctl.model import PieceList, Verb
 from kvsctl.report.console import Environment
@@ -53,23 +54,31 @@ class PlanCount:
             notes.append(f"{deleted:,} are deleted, {expiring:,} get a ttl.")
         return notes
 
-    def refusal(self, most: MostDeleted, what: str, where: str = "") -> UsageError | None:
-        """Return the error if too many records are deleted. `what` is not done, then."""
+    def refusal(
+        self, most: MostDeleted, what: str, about: str, where: str = ""
+    ) -> UsageError | None:
+        """Return the error if too many records are deleted. `what` is not done, then.
+
+        `about`: which plan it is, and for which target. A mail of cron may hold nothing but the
+        error.
+        """
         deleted = self._counts.get(Verb.DELETE, 0)
         excess = most.excess(deleted, 0, deleted)
         if excess is None:
             return None
-        return UsageError(f"{where}{excess}: {what}", "Apply a smaller plan, or allow more.")
+        hint = f"This is about {about}. Apply a smaller plan, or allow more if this is meant."
+        return UsageError(f"{where}{excess}: {what}", hint)
 
 
 class PlanApproval:
     """Counts a plan while it is checked, and then asks about it.
 
-    Call `admit` with everything that is read, and then `require`.
+    `job` carries it out. Call `admit` with everything that is read, and then `require`.
     """
 
-    def __init__(self, target: Target, most: MostDeleted, *, has_consent: bool | None) -> None:
-        self._target = target
+    def __init__(self, job: BatchJob, most: MostDeleted, *, has_consent: bool | None) -> None:
+        self._target = job.target
+        self._places = job.input.places
         self._most = most
         self._has_consent = has_consent
         self._first: list[str] = []
@@ -90,7 +99,9 @@ class PlanApproval:
 
     def refusal(self, what: str) -> UsageError | None:
         """Return the error of a plan that deletes too many records. `what` is not done, then."""
-        return self.count.refusal(self._most, what)
+        files = [str(place) for place in self._places if isinstance(place, Path)]
+        name = f"the plan {files[0]}" if files else "the plan on stdin"
+        return self.count.refusal(self._most, what, f"{name} for {self._target.display}")
 
     async def require(self, environment: Environment) -> None:
         """Raise UsageError if the plan deletes too many records, or unless the user consents."""

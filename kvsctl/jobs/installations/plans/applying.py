@@ -69,10 +69,10 @@ class Applying:
         del around
         name = str(target.installation)
         try:
-            plan = job.job_of(target).input
-            approval = PlanApproval(target, self._most, has_consent=None)
-            fingerprint = plan.fingerprint()
-            await examine(plan.feed(), [], approval.admit)
+            part = job.job_of(target)
+            approval = PlanApproval(part, self._most, has_consent=None)
+            fingerprint = part.input.fingerprint()
+            await examine(part.input.feed(), [], approval.admit)
         except Exception as raised:
             error = explained(raised)
             self._unread += 1
@@ -83,11 +83,12 @@ class Applying:
 
     def require_few(self) -> None:
         """Raise UsageError if a plan, or all of them together, delete too many records."""
+        about = f"the plans for {self._template.target.name}"
         for one in self._checked.values():
             where = f"installation {one.installation}: "
-            if refusal := one.count.refusal(self._most, UNCHANGED, where):
+            if refusal := one.count.refusal(self._most, UNCHANGED, about, where):
                 raise refusal
-        if refusal := self._total.refusal(self._most, UNCHANGED, "in all installations: "):
+        if refusal := self._total.refusal(self._most, UNCHANGED, about, "in all installations: "):
             raise refusal
 
     @property
