@@ -24,7 +24,7 @@ from benchmarks.result import parser, publish, skip_outside_ci
 
 
 def _asked() -> tuple[list[Outcome], list[str]]:
-    """Ask everything. Return what became of it, and the code of the client that was not reached."""
+    """Return all questions, asked, and the code of the client that no question reaches."""
     with Wire() as wire:
         found = asked(questions(), wire)
         folder = installed()

@@ -106,7 +106,7 @@ def _compare_piece(piece: Record | Problem, wanted: Expected, options: Options) 
         if not _holds_what_was_read(piece, wanted, options):
             raise MismatchError(f"{piece.origin}: the problem does not hold what was read")
         if not piece.message or len(piece.message.encode()) > 1000 or "\n" in piece.message:
-            raise MismatchError(f"{piece.origin}: {piece.message!r} is no message")
+            raise MismatchError(f"{piece.origin}: {piece.message!r} is not a message")
         if isinstance(verdict, Wanted):
             raise MismatchError(f"{piece.origin}: {piece.code} {piece.message}, but it is a record")
         if isinstance(verdict, Refused) and verdict.codes and piece.code not in verdict.codes:
@@ -142,7 +142,7 @@ def _members(text: bytes) -> list[tuple[str, Any, str]]:
     try:
         shown = text.decode("utf-8")
         if not isinstance(parsed(shown), list) or not shown.lstrip().startswith("{"):
-            raise MismatchError(f"{text!r} is no object")
+            raise MismatchError(f"{text!r} is not an object")
     except (UnicodeDecodeError, NotJsonError) as error:
         raise MismatchError(f"{text!r} is no JSON: {error}") from None
     return members_of(shown)

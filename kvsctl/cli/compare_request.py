@@ -123,7 +123,7 @@ def comparison_on_each(given: Given) -> BatchJob:
             "Export it once, and compare with that: kvsctl diff -f FILE.",
         )
     made = comparison(given)
-    assert isinstance(made.left, Reader)  # noqa: S101 - it is no store
+    assert isinstance(made.left, Reader)  # noqa: S101 - not a store
     [store] = made.stores
     return BatchJob(
         input=ReaderInput(made.left),

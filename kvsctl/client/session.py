@@ -97,7 +97,7 @@ class Session:
         return self.service.of_kind(StoreClient, metadata)
 
     async def write(self, plan: RunPlan, feed: CallerFeed, listeners: Sequence[Listener]) -> Result:
-        """Write what a feed gives, and return what came of it.
+        """Write what a feed gives, and return its result.
 
         Raise what ended this early, with the result until then, and then what the caller raised.
         """

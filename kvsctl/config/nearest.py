@@ -15,8 +15,8 @@ def near(name: str, known: Iterable[str]) -> Sequence[str]:
     """Return the known names that differ from `name` by a slip or two, the nearest alone.
 
     A slip is a letter too many, too few, wrong or swapped with the next one. The case of letters
-    does not count, and a hyphen is an underscore. If there are none, it is those that begin with
-    `name`. Several names are returned if they are equally near, at most three.
+    does not count, and a hyphen is an underscore. If no name is that near, return the names that
+    begin with `name`. If several are equally near, return at most three of them.
     """
     given, names = _plain(name), list(known)
     letters = len(given.strip("_"))

@@ -32,7 +32,7 @@ class Session(NamedTuple):
     """An open target, for input that comes from it. `emit` passes events to the run's listeners.
 
     `notice` writes a line for people at once. `remainder` is what an earlier run has left of a
-    listing; None: the job has no journal, or its input is no listing.
+    listing; None: the job has no journal, or its input is not a listing.
     """
 
     service: StoreClient

@@ -23,8 +23,10 @@ class _Counting(Quota):
         super().__init__(options)
         self.units = {"read": 0, "write": 0}
 
-    def admit(self, installation: str, cost: Cost, units: int, now_ms: int) -> None:
-        super().admit(installation, cost, units, now_ms)
+    def admit(
+        self, installation: str, cost: Cost, units: int, now_ms: int, *, is_batch: bool = False
+    ) -> None:
+        super().admit(installation, cost, units, now_ms, is_batch=is_batch)
         self.units[cost] += units
 
     def adjust(self, installation: str, cost: Cost, units: int, now_ms: int) -> None:

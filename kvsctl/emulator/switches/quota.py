@@ -145,34 +145,33 @@ class Quota:
         self._options = options
         self._windows: dict[tuple[str, str], Window] = {}
 
-    def admit(self, installation: str, cost: Cost, units: int, now_ms: int) -> None:
-        """Admit and count a request of `units`. Raise Refusal (429) if a quota is used up."""
-        requests = self._window(installation, "requests")
-        spending = self._window(installation, cost)
-        wait_ms = max(requests.wait_ms(now_ms, 1), spending.wait_ms(now_ms, units))
-        if wait_ms:
-            raise self._refusal(now_ms, wait_ms)
-        requests.use(now_ms, 1)
-        spending.use(now_ms, units)
+    def admit(
+        self, installation: str, cost: Cost, units: int, now_ms: int, *, is_batch: bool = False
+    ) -> None:
+        """Admit and count a request of `units`. Raise Refusal (429) if a quota is used up.
 
-    def admit_batch(self, installation: str, now_ms: int) -> None:
-        """Admit and count a batch, if batches have a quota. Raise Refusal (429) if it is spent."""
-        if self._options.batches_per_minute is not None:
-            self._admit_one(installation, "batch", now_ms)
+        A refused request uses up none of them.
+        """
+        amounts = {"requests": 1, cost: units}
+        if is_batch and self._options.batches_per_minute is not None:
+            amounts["batch"] = 1
+        self._admit(installation, amounts, now_ms)
 
     def admit_listing(self, now_ms: int) -> None:
         """Admit and count a listing of installations: 100 per minute for the whole app.
 
         Raise Refusal (429) if that quota is used up.
         """
-        self._admit_one("", "listing", now_ms)
+        self._admit("", {"listing": 1}, now_ms)
 
-    def _admit_one(self, installation: str, name: str, now_ms: int) -> None:
-        window = self._window(installation, name)
-        wait_ms = window.wait_ms(now_ms, 1)
+    def _admit(self, installation: str, amounts: dict[str, int], now_ms: int) -> None:
+        """Use these amounts of windows, by their names, or none of them."""
+        used = [(self._window(installation, name), amount) for name, amount in amounts.items()]
+        wait_ms = max(window.wait_ms(now_ms, amount) for window, amount in used)
         if wait_ms:
             raise self._refusal(now_ms, wait_ms)
-        window.use(now_ms, 1)
+        for window, amount in used:
+            window.use(now_ms, amount)
 
     def adjust(self, installation: str, cost: Cost, units: int, now_ms: int) -> None:
         """Correct the units of an admitted request by `units`, which may be negative."""

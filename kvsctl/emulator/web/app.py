@@ -205,9 +205,8 @@ class Emulator:
         if route.cost == "delete" and self.options.delete_cost != "size":
             units = 0 if self.options.delete_cost == "free" else _keys_in(call.body)
         if self.quota is not None:
-            if route.name.startswith("batch/"):
-                self.quota.admit_batch(call.installation, call.now_ms)
-            self.quota.admit(call.installation, cost, units, call.now_ms)
+            is_batch = route.name.startswith("batch/")
+            self.quota.admit(call.installation, cost, units, call.now_ms, is_batch=is_batch)
         spent = units if self.options.refused_cost == "size" else 0
         try:
             self._count_traffic(route, call)

@@ -206,8 +206,8 @@ def counted(records: int) -> str:
 def listen(options: ServeOptions) -> socket.socket:
     """Return a listening socket.
 
-    Raise `EmulatorError` if the address is not loopback and callers need neither a token nor a
-    proxy header, or if the address cannot be used.
+    Raise `EmulatorError` if the address cannot be used, or if it is not loopback and no token or
+    proxy header is asked of callers.
     """
     is_closed = options.emulator.tokens or options.emulator.accepts_proxy_header
     if not is_loopback(options.host) and not is_closed:

@@ -123,7 +123,7 @@ class Deletions:
                 if identity is None or outcome.found is None:
                     continue
                 key = self._mapping.original(identity.key)
-                # What is no key cannot be in the source, and must not be asked for.
+                # What is not a key cannot be in the source, and must not be asked for.
                 if (
                     key is not None
                     and not check_key(key, DEFAULT_LIMITS)

@@ -90,7 +90,7 @@ class Board:
             by_share = (now - self._began_at) * (1 - done) / done
             seconds = self._end.seconds_left(now, max(longest, by_share))
         else:
-            self._began_at = now  # what it takes until a part works is no work
+            self._began_at = now  # the time until a part works does not count
         return Standing(
             self._label,
             listed if is_listed else count,

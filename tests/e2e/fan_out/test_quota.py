@@ -24,9 +24,11 @@ class _Watched(Quota):
         super().__init__(options)
         self.asked_ms: list[int] = []
 
-    def admit(self, installation: str, cost: Cost, units: int, now_ms: int) -> None:
+    def admit(
+        self, installation: str, cost: Cost, units: int, now_ms: int, *, is_batch: bool = False
+    ) -> None:
         self.asked_ms.append(now_ms)
-        super().admit(installation, cost, units, now_ms)
+        super().admit(installation, cost, units, now_ms, is_batch=is_batch)
 
 
 @pytest.fixture

@@ -100,6 +100,17 @@ def test_batches_per_minute_are_limited_if_asked(open_client: OpenClient) -> Non
     assert statuses(unlimited, "/v1/batch/get", [{"key": "a"}], 50) == [200] * 50
 
 
+def test_a_batch_that_another_quota_refuses_is_not_counted(open_client: OpenClient) -> None:
+    client = limited(open_client, batches_per_minute=2, requests_per_second=1)
+    assert statuses(client, "/v1/batch/get", [{"key": "a"}], 4) == [200, 429, 429, 429]
+    client.time.forward(1)
+    assert statuses(client, "/v1/batch/get", [{"key": "a"}], 1) == [200]
+    client.time.forward(1)
+    refused = client.post("/v1/batch/get", [{"key": "a"}])
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "58")
+    assert statuses(client, "/v1/query", {}, 1) == [200], "a refused batch is no request"
+
+
 def test_refused_requests_cost_no_units(open_client: OpenClient) -> None:
     client = limited(open_client, write_units_per_minute=1)
     assert statuses(client, "/v1/batch/set", [], 3) == [400, 400, 400]

@@ -53,9 +53,11 @@ class _WatchedQuota(Quota):
         self.uses: dict[str, list[Use]] = defaultdict(list)
         self.refused = 0
 
-    def admit(self, installation: str, cost: Cost, units: int, now_ms: int) -> None:
+    def admit(
+        self, installation: str, cost: Cost, units: int, now_ms: int, *, is_batch: bool = False
+    ) -> None:
         try:
-            super().admit(installation, cost, units, now_ms)
+            super().admit(installation, cost, units, now_ms, is_batch=is_batch)
         except Refusal:
             self.refused += 1
             raise
