@@ -24,6 +24,7 @@ _PAGES = (
     quotas.TRAFFIC,
     behaviour.BEHAVIOUR,
     callers.WAYS,
+    callers.DETAILS,
 )
 
 

@@ -11,6 +11,7 @@ from kvsctl.emulator.switches.quota import QuotaOptions
 
 WHO: Final = Page("who", "contract, Where and who")
 WAYS: Final = Page("ways in", "contract, Ways in")
+DETAILS: Final = Page("installation details", "the vendor's reference, Installation Details API")
 _SET: Final = {"key": "k", "value": 1}
 _GET: Final = {"key": "k"}
 
@@ -167,12 +168,41 @@ def _(wire: Wire) -> None:
     assert "one" in str(answer.json), answer
 
 
-@WAYS.asks("GET /v1/installation/ID describes one installation")
+@DETAILS.asks("GET /v1/installation/ID gives version, contexts and permissions of an installation")
 def _(_wire: Wire) -> None:
     with serving(_listed(1)) as emulated:
         answer = emulated.get("/v1/installation/i000")
         assert answer.status == 200, answer
-        assert answer.json["id"] == "i000", answer
+        assert isinstance(answer.json["version"], str), answer
+        contexts = [answer.json["installationContext"]]
+        contexts += answer.json["secondaryInstallationContexts"]
+        assert all(one["id"].startswith("ari:cloud:") for one in contexts), answer
+        assert isinstance(answer.json["permissions"]["scopes"], list), answer
+        assert isinstance(answer.json["permissions"]["external"], dict), answer
+
+
+@DETAILS.asks("the details of an installation that does not exist are refused with 404")
+def _(_wire: Wire) -> None:
+    with serving(_listed(1)) as emulated:
+        assert emulated.get("/v1/installation/other").status == 404
+
+
+@DETAILS.asks("the details of another installation than the token's are refused with 401")
+def _(wire: Wire) -> None:
+    emulated = wire.at("tokens")
+    for installation, status in (("first", 200), ("second", 401)):
+        answer = emulated.get(f"/v1/installation/{installation}", authorization="Bearer one")
+        assert answer.status == status, answer
+
+
+@WAYS.asks("the details of an installation may be asked for once per minute")
+def _(_wire: Wire) -> None:
+    options = EmulatorOptions(quota=QuotaOptions(), installations=("one", "two"))
+    with serving(options) as emulated:
+        emulated.admin("clock", {"now": 0, "frozen": True})
+        asked = ("one", "two", "one")
+        statuses = [emulated.get(f"/v1/installation/{name}").status for name in asked]
+        assert statuses == [200, 200, 429], statuses
 
 
 @WAYS.asks("an installation can be refused, as one that is not served is")

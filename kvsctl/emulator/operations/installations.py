@@ -1,4 +1,8 @@
-"""GET /v1/installations as the proxy of a Forge Container answers it, and the older /v0."""
+"""GET /v1/installations as the proxy of a Forge Container answers it, and the older /v0.
+
+GET /v1/installation/ID has the members of the vendor's "Installation Details API". The reference of
+the container's proxy names the path, its limit and its purpose, and no members.
+"""
 
 import uuid
 from collections.abc import Mapping
@@ -8,7 +12,7 @@ from urllib.parse import parse_qsl
 from kvsctl.emulator.operations.cursors import cursor_of, position_of
 from kvsctl.emulator.operations.service import Service
 from kvsctl.emulator.options import DEFAULT_INSTALLATION
-from kvsctl.emulator.refusals import malformed
+from kvsctl.emulator.refusals import Refusal, malformed, unauthorized
 from kvsctl.emulator.wire import Response, encoded
 
 PAGE_MOST = 100
@@ -23,11 +27,7 @@ def list_installations(
     are none, the list holds the default installation. If `only` is given, the installation of the
     caller's token, the list holds no other.
     """
-    if only is not None:
-        known = [only]
-    else:
-        known = sorted({*service.options.installations, *service.rows.installations()})
-        known = known or [DEFAULT_INSTALLATION]
+    known = _known(service, only)
     if plain:
         return Response(body=encoded([_described(one) for one in known]))
     parameters = dict(parse_qsl(query.decode("latin-1")))
@@ -39,6 +39,37 @@ def list_installations(
     cursor = cursor_of(page[-1]) if len(known) > size else None
     answer = {"installations": [_described(one) for one in page], "cursor": cursor}
     return Response(body=encoded(answer))
+
+
+def _known(service: Service, only: str | None) -> list[str]:
+    if only is not None:
+        return [only]
+    found = sorted({*service.options.installations, *service.rows.installations()})
+    return found or [DEFAULT_INSTALLATION]
+
+
+def installation_details(service: Service, installation: str, only: str | None) -> Response:
+    """Return the version, contexts and permissions of an installation. Call it in the store's work.
+
+    Raise Refusal if the caller's token is of another installation (401), or if there is no such
+    installation (404).
+    """
+    if only not in (None, installation):
+        raise unauthorized()
+    if installation not in _known(service, only):
+        raise Refusal(404, "INSTALLATION_NOT_FOUND", "There is no such installation")
+    described = _described(installation)
+    return Response(
+        body=encoded(
+            {
+                "version": described["version"],
+                "installationContext": {"id": described["installationContext"]},
+                "secondaryInstallationContexts": [],
+                "permissions": {"scopes": ["storage:app"], "external": {}},
+                "isSandbox": False,
+            }
+        )
+    )
 
 
 def _page_size(parameters: Mapping[str, str]) -> int:

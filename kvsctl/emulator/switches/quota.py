@@ -164,6 +164,13 @@ class Quota:
         """
         self._admit("", {"listing": 1}, now_ms)
 
+    def admit_details(self, installation: str, now_ms: int) -> None:
+        """Admit and count a request for the details of an installation: 1 per minute.
+
+        Raise Refusal (429) if that quota is used up.
+        """
+        self._admit(installation, {"details": 1}, now_ms)
+
     def _admit(self, installation: str, amounts: dict[str, int], now_ms: int) -> None:
         """Use these amounts of windows, by their names, or none of them."""
         used = [(self._window(installation, name), amount) for name, amount in amounts.items()]
@@ -188,6 +195,7 @@ class Quota:
                 "write": (options.write_units_per_minute, options.minute_seconds),
                 "batch": (options.batches_per_minute or 0, options.minute_seconds),
                 "listing": (LISTINGS_PER_MINUTE, options.minute_seconds),
+                "details": (1, options.minute_seconds),
             }[name]
             found = WINDOWS[options.window](limit, max(1, int(seconds * 1000)))
             self._windows[installation, name] = found

@@ -1,10 +1,18 @@
-"""What the emulator serves beside the store: health, contexts, OpenAPI, control, the page."""
+"""What the emulator serves beside the store: health, contexts, OpenAPI, control, the page.
 
-from typing import Final, Protocol
+So are the details of an installation, which the proxy of a container gives.
+"""
+
+from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
-from kvsctl.emulator.callers import PROXY_HEADER, installation_of
+from kvsctl.emulator.callers import (
+    PROXY_HEADER,
+    bound_installation,
+    installation_of,
+    lister_of,
+)
 from kvsctl.emulator.page import answers
 from kvsctl.emulator.refusals import Refusal, unauthorized
 from kvsctl.emulator.web.admin import AdminTarget, administer, check_admin
@@ -12,6 +20,7 @@ from kvsctl.emulator.web.bodies import Receive, Scope, read_body
 from kvsctl.emulator.web.routes import (
     ADMIN_PREFIX,
     CONTEXT_PATH,
+    DETAILS_PREFIX,
     GET_PATHS,
     HEALTH_PATH,
     OPENAPI_PATH,
@@ -22,6 +31,10 @@ from kvsctl.emulator.web.routes import (
 from kvsctl.emulator.web.transfers import TRANSFERS, transfer
 from kvsctl.emulator.wire import Response, encoded
 
+if TYPE_CHECKING:
+    # Not imported at run time: few emulators have quotas.
+    from kvsctl.emulator.switches.quota import Quota
+
 NOT_FOR_PAGES: Final = (
     ("x-content-type-options", "nosniff"),
     ("cross-origin-resource-policy", "same-origin"),
@@ -31,6 +44,8 @@ NOT_FOR_PAGES: Final = (
 
 class Target(AdminTarget, answers.Page, Protocol):
     """The parts of an emulator that control requests and the page read and change."""
+
+    quota: "Quota | None"
 
 
 async def answer_beside(
@@ -51,10 +66,13 @@ async def answer_beside(
         return msgspec.structs.replace(found, headers=(*NOT_FOR_PAGES, *found.headers))
     if path in ROUTES:
         raise _other_method("POST")
-    if path not in GET_PATHS:
+    is_details = path.startswith(DETAILS_PREFIX)
+    if path not in GET_PATHS and not is_details:
         raise Refusal(403, "FORBIDDEN", "No such route, or this caller may not use it")
     if method != "GET":
         raise _other_method("GET")
+    if is_details:
+        return await _details(emulator, headers, path.removeprefix(DETAILS_PREFIX))
     if path == HEALTH_PATH:
         return await _health(emulator)
     if path == CONTEXT_PATH:
@@ -84,6 +102,18 @@ def _context(emulator: AdminTarget, headers: dict[bytes, bytes]) -> Response:
     if PROXY_HEADER not in headers:
         raise unauthorized()
     return Response(body=encoded(invocation_context(installation_of(headers, emulator.options))))
+
+
+async def _details(emulator: Target, headers: dict[bytes, bytes], installation: str) -> Response:
+    from kvsctl.emulator.operations.installations import installation_details
+
+    lister_of(headers, emulator.options)
+    only = bound_installation(headers, emulator.options)
+    if emulator.quota is not None:
+        emulator.quota.admit_details(installation, emulator.clock.now_ms())
+    return await emulator.store.run(
+        lambda: installation_details(emulator.service, installation, only)
+    )
 
 
 def _document(emulator: AdminTarget) -> Response:

@@ -3,7 +3,13 @@
 from typing import Any
 
 from kvsctl.emulator.operations.installations import PAGE_MOST
-from kvsctl.emulator.web.routes import ADMIN_PREFIX, CONTEXT_PATH, HEALTH_PATH, OPENAPI_PATH
+from kvsctl.emulator.web.routes import (
+    ADMIN_PREFIX,
+    CONTEXT_PATH,
+    DETAILS_PREFIX,
+    HEALTH_PATH,
+    OPENAPI_PATH,
+)
 from kvsctl.emulator.wire import LINES_TYPE
 
 Schema = dict[str, Any]
@@ -23,7 +29,7 @@ def paths_beside() -> Schema:
 
 
 def installations_paths() -> Schema:
-    """Return the paths of the list of installations: a page of it, and the older whole list."""
+    """Return the paths of installations: a page of their list, the older whole list, details."""
     parameters = [
         {
             "name": "pageSize",
@@ -34,11 +40,16 @@ def installations_paths() -> Schema:
     ]
     paged = _get("installations", "One page of the app's installations.", "Installations", "400")
     whole = _get("installations_v0", "All installations of the app.", "InstallationList")
-    for operation in (paged, whole):
+    details = _get(
+        "installation", "Version, contexts and permissions.", "Installation", "404", "429"
+    )
+    named = {"name": "installationId", "in": "path", "required": True, "schema": NAME}
+    for operation in (paged, whole, details):
         operation["responses"] |= {"401": _refused(), "403": _refused()}
     return {
         "/v1/installations": {"get": paged | {"parameters": parameters}},
         "/v0/installations": {"get": whole},
+        DETAILS_PREFIX + "{installationId}": {"get": details | {"parameters": [named]}},
     }
 
 
@@ -52,6 +63,7 @@ def schemas_beside() -> Schema:
         secondaryInstallationContexts={"type": "array", "items": TEXT},
     )
     installations = {"type": "array", "items": installation}
+    site = _object("id", id=TEXT)
     counts = {"type": "object", "additionalProperties": WHOLE}
     module = _object("key", "type", key=TEXT, type=TEXT)
     environment = _object("type", "id", type=TEXT, id=TEXT)
@@ -63,6 +75,17 @@ def schemas_beside() -> Schema:
             cursor={"type": ["string", "null"]},
         ),
         "InstallationList": installations,
+        "Installation": _object(
+            "version",
+            "installationContext",
+            version=TEXT,
+            installationContext=site,
+            secondaryInstallationContexts={"type": "array", "items": site},
+            permissions=_object(
+                scopes={"type": "array", "items": TEXT}, external={"type": "object"}
+            ),
+            isSandbox={"type": "boolean"},
+        ),
         "Health": _object("status", status={"const": "ok"}),
         "Document": {"type": "object"},
         "InvocationContext": _object(

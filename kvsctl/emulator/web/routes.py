@@ -22,6 +22,8 @@ PAGE_PREFIX = "/_emulator/page/"
 """The files and requests of the page."""
 HEALTH_PATH = "/health"
 CONTEXT_PATH = "/invocation/context"
+DETAILS_PREFIX = "/v1/installation/"
+"""Before the id of an installation."""
 OPENAPI_PATH = "/openapi.json"
 UNWATCHED_PATHS = frozenset({PAGE_PATH, HEALTH_PATH})
 """The paths whose requests the page does not show, besides the control requests."""

@@ -1,4 +1,4 @@
-"""GET /v1/installations, and the older /v0."""
+"""GET /v1/installations, the older /v0, and GET /v1/installation/ID."""
 
 from typing import Any
 
@@ -79,3 +79,40 @@ def test_with_quotas_100_listings_per_minute_are_admitted(open_client: OpenClien
     assert codes == [200] * 100 + [429]
     client.time.forward(60)
     assert client.request("GET", "/v1/installations").status_code == 200
+
+
+def test_the_details_of_an_installation(open_client: OpenClient) -> None:
+    client = open_client(installations=("a",))
+    details = client.request("GET", "/v1/installation/a").json()
+    (listed,) = client.request("GET", "/v1/installations").json()["installations"]
+    assert details["version"] == listed["version"]
+    assert details["installationContext"] == {"id": listed["installationContext"]}
+    assert details["secondaryInstallationContexts"] == []
+    assert details["permissions"]["scopes"] == ["storage:app"]
+    for other in ("", "b", "a/"):
+        response = client.request("GET", f"/v1/installation/{other}")
+        assert (response.status_code, response.json()["code"]) == (404, "INSTALLATION_NOT_FOUND")
+    assert client.post("/v1/installation/a", {}).headers["allow"] == "GET"
+
+
+def test_a_token_gives_the_details_of_its_own_installation_only(open_client: OpenClient) -> None:
+    client = open_client(tokens=(Token("t", "i"),), installations=("k",))
+    allowed = {"authorization": "Bearer t"}
+    assert client.request("GET", "/v1/installation/i").status_code == 401
+    assert client.request("GET", "/v1/installation/i", headers=allowed).status_code == 200
+    assert client.request("GET", "/v1/installation/k", headers=allowed).status_code == 401
+
+
+def test_containers_ask_for_details_without_a_header(open_client: OpenClient) -> None:
+    client = open_client(accepts_proxy_header=True, installations=("a",))
+    assert client.request("GET", "/v1/installation/a").status_code == 200
+
+
+def test_with_quotas_details_are_given_once_per_minute_and_installation(
+    open_client: OpenClient,
+) -> None:
+    client = open_client(quota=QuotaOptions(), installations=("a", "b"))
+    paths = ["/v1/installation/a", "/v1/installation/b", "/v1/installation/a"]
+    assert [client.request("GET", path).status_code for path in paths] == [200, 200, 429]
+    client.time.forward(60)
+    assert client.request("GET", "/v1/installation/a").status_code == 200

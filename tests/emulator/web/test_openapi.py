@@ -21,7 +21,7 @@ from kvsctl.emulator.page.answers import API, LISTS, QUESTIONS
 from kvsctl.emulator.storage.entities import Entity, Index
 from kvsctl.emulator.web.admin import MEMBERS
 from kvsctl.emulator.web.openapi import document
-from kvsctl.emulator.web.routes import ADMIN_PREFIX, GET_PATHS
+from kvsctl.emulator.web.routes import ADMIN_PREFIX, DETAILS_PREFIX, GET_PATHS
 from kvsctl.emulator.web.routes import OPERATIONS as OPERATIONS_OF_THE_STORE
 from kvsctl.emulator.web.serve import Running, ServeOptions, running
 from kvsctl.emulator.web.transfers import TRANSFERS
@@ -60,6 +60,7 @@ def without_faults(server: Running) -> Iterator[None]:
 def test_the_document_has_each_path_of_the_server_and_no_other() -> None:
     served = {("post", f"/v1/{route.name}") for route in OPERATIONS_OF_THE_STORE}
     served |= {("get", path) for path in GET_PATHS if not path.startswith(("/api/", "/forge/"))}
+    served.add(("get", DETAILS_PREFIX + "{installationId}"))
     served |= {(method.lower(), ADMIN_PREFIX + action) for method, action in {*MEMBERS, *TRANSFERS}}
     served |= {("post", API + name) for name in QUESTIONS} | {("get", API + name) for name in LISTS}
     assert {(method, path) for path, method in OPERATIONS} == served
@@ -67,6 +68,7 @@ def test_the_document_has_each_path_of_the_server_and_no_other() -> None:
 
 def test_each_path_of_the_document_is_served(server: Running) -> None:
     for path, method in OPERATIONS:
+        path = path.replace("{installationId}", "default")
         answer = httpx.request(method, server.url + path, content=b"[")
         assert (answer.status_code, path) not in ((403, path), (404, path), (405, path))
 
