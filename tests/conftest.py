@@ -1,7 +1,9 @@
 """Fixtures of all tests."""
 
 import os
+import shutil
 import signal
+import subprocess
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,17 +36,28 @@ os.umask(0o027)
 def _checkout_as_before() -> Iterator[None]:
     """Fail if a test has left a file in the checkout, where the next run would find it.
 
-    It sees new names at the top, without those that begin with a dot: not what is written into a
-    folder that was there, and not what a test changes in a file.
+    With `CI` in the environment, fail also if a file has changed: elsewhere a person may have
+    edited it meanwhile.
     """
-    before = _in_checkout()
+    is_edited = "CI" not in os.environ
+    before = written_in(_CHECKOUT, is_edited=is_edited)
     yield
-    assert _in_checkout() - before == set()
+    assert written_in(_CHECKOUT, is_edited=is_edited) - before == set()
 
 
-def _in_checkout() -> set[str]:
-    """Return the names at the top of the checkout, without those of tools' caches."""
-    names = {path.name for path in _CHECKOUT.iterdir()} - {"build", "dist"}
+def written_in(checkout: Path, *, is_edited: bool) -> set[str]:
+    """Return what is new in a checkout, and, unless people edit it, what has changed.
+
+    These are lines of `git status`, which leaves out what git ignores. Without git they are the
+    names at the top that do not begin with a dot.
+    """
+    if git := shutil.which("git"):
+        command = [git, "--no-optional-locks", "status", "--porcelain", "-uall", "--", "."]
+        done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            lines = done.stdout.splitlines()
+            return {line for line in lines if line.startswith("??") or not is_edited}
+    names = {path.name for path in checkout.iterdir()} - {"build", "dist"}
     return {name for name in names if not name.startswith(".")}
 
 
