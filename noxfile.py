@@ -229,7 +229,8 @@ def _require_reproducible(session: nox.Session, sdist: Path, wheel: Path, folder
 def _require_whole(session: nox.Session, wheel: Path) -> None:
     """End the session with an error if a file of the package, or an entry point, is missing."""
     package = _sources(Path("kvsctl"))
-    documents = [*_sources(Path("docs")), Path("README.md"), Path("SECURITY.md")]
+    pages = [path for path in _sources(Path("docs")) if path.suffix != ".py"]
+    documents = [*pages, Path("README.md"), Path("SECURITY.md")]
     shared = {
         # Where bash-completion, zsh and fish look for it.
         "bash-completion/completions/kvsctl",

@@ -58,7 +58,8 @@ _HEAD: Final = """\
 kvsctl is under the [MIT licence](../LICENSE). It is installed with other packages, which are not
 part of it and have licences of their own. This page names them by their
 [SPDX](https://spdx.org/licenses/) identifiers; `BSD` alone means that the package does not say
-which of the BSD licences it means.
+which of the BSD licences it means. Each table is of all systems and Pythons: `colorama`, for
+example, is installed on Windows only, and `backports-zstd` on Pythons before 3.14.
 
 `python packages/licences.py` writes this page from the metadata of the packages. A test fails if
 kvsctl needs a package that this page lacks, or whose licence is another, unknown or not accepted.
