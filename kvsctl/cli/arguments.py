@@ -6,6 +6,9 @@ from typing import Final
 METADATA_NAMES: Final = ("created", "updated", "expires")
 _BARE: Final = "--metadata"
 _IF_ABSENT: Final = "--if-absent"
+_INFER_TYPES: Final = "--infer-types"
+ALL_COLUMNS: Final = "*"
+"""The value of `--infer-types` without one."""
 IF_ABSENT_READS: Final = "read"
 """The value of `--if-absent` without one: keys are read first."""
 IF_ABSENT_EXACT: Final = "exact"
@@ -13,11 +16,11 @@ IF_ABSENT_EXACT: Final = "exact"
 
 
 def prepared(words: Sequence[str]) -> list[str]:
-    """Return the words with a value for a bare `--metadata` and a bare `--if-absent`.
+    """Return the words with a value for a bare `--metadata`, `--if-absent` or `--infer-types`.
 
     Typer has no options whose value may be left out. The word after `--metadata` is its value if it
-    is a list of metadata names; otherwise the value is all of them. The word after `--if-absent` is
-    never its value.
+    is a list of metadata names; otherwise the value is all of them. The word after one of the
+    others is never its value.
     """
     result: list[str] = []
     rest = list(words)
@@ -27,6 +30,8 @@ def prepared(words: Sequence[str]) -> list[str]:
             return [*result, word, *rest]
         if word == _IF_ABSENT:
             word = f"{_IF_ABSENT}={IF_ABSENT_READS}"
+        elif word == _INFER_TYPES:
+            word = f"{_INFER_TYPES}={ALL_COLUMNS}"
         if word != _BARE:
             result.append(word)
             continue

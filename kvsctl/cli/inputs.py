@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
+from kvsctl.cli.arguments import ALL_COLUMNS
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.input import (
@@ -222,7 +223,7 @@ def _forms(verb: Verb, shape: ShapeOptions, values: ValueOptions) -> Forms:
     for flag, is_given, has_use in (
         ("--delimiter", shape.delimiter is not None, is_table),
         ("--quote", shape.quote is not None, is_table),
-        ("--infer-types", values.infer_types, is_table),
+        ("--infer-types", values.infer_types is not None, is_table),
         ("--key-field", shape.key_field is not None, form is not Format.KEYS),
         ("--key", shape.key is not None, form is not Format.KEYS),
     ):
@@ -234,9 +235,10 @@ def _forms(verb: Verb, shape: ShapeOptions, values: ValueOptions) -> Forms:
         key_field=shape.key_field,
         key=shape.key,
         value_field=values.value_field,
-        infer_types=values.infer_types,
+        infer_types=values.infer_types is not None,
         delimiter=shape.delimiter,
         quote=shape.quote,
+        typed_columns=None if values.infer_types == ALL_COLUMNS else values.infer_types,
     )
     return Forms(form, made_of, has_values=verb is Verb.SET)
 

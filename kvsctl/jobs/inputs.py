@@ -1,6 +1,6 @@
 """Where a job gets its records from."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
 
@@ -10,17 +10,22 @@ from kvsctl.bulk.events import Event
 from kvsctl.bulk.feeds import Feed, feed_of
 from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.journal.fingerprint import Fingerprint, fingerprint
+from kvsctl.jsontext import quoted
+from kvsctl.records.inferred import ColumnTypes
 from kvsctl.records.reader import Reader
 from kvsctl.records.sources import Arguments
 from kvsctl.report.console import Environment
 from kvsctl.report.document import InputRead, inputs_read
 from kvsctl.service.client import StoreClient
+from kvsctl.texts import counted
 
 if TYPE_CHECKING:
     from kvsctl.listing.remainder import Remainder
 
 
 _STDIN: Final = 0
+_MOST_COLUMNS: Final = 5
+"""How many columns have a warning of their own."""
 Emit: TypeAlias = Callable[[Event], None]
 
 
@@ -151,12 +156,26 @@ class ReaderInput(msgspec.Struct, frozen=True):
 
     def warnings(self) -> list[str]:
         """See JobInput."""
+        found = [*self.doubts, *_of_mixed(self.reader.columns.values())]
         odd = self.reader.odd_blanks
-        if not odd.count:
-            return [*self.doubts]
-        keys = "1 key has" if odd.count == 1 else f"{odd.count:,} keys have"
-        return [
-            *self.doubts,
-            f"{keys} outer white space, tabs or no-break spaces, the first at {odd.first}; "
-            "such keys are used as they are",
-        ]
+        if odd.count:
+            keys = "1 key has" if odd.count == 1 else f"{odd.count:,} keys have"
+            found.append(
+                f"{keys} outer white space, tabs or no-break spaces, the first at {odd.first}; "
+                "such keys are used as they are"
+            )
+        return found
+
+
+def _of_mixed(columns: Iterable[ColumnTypes]) -> list[str]:
+    """Return a sentence for each column that has strings and other values, without any value."""
+    mixed = [one for one in columns if one.is_mixed]
+    found = [
+        f"column {quoted(one.name)}: --infer-types left some cells strings (see {one.string}) and "
+        f"made numbers or other JSON of others (see {one.other}); if that is not meant, name the "
+        "columns to parse: --infer-types=COLUMN,…"
+        for one in mixed[:_MOST_COLUMNS]
+    ]
+    if len(mixed) > _MOST_COLUMNS:
+        found.append(f"the same is true of {counted(len(mixed) - _MOST_COLUMNS, 'other column')}")
+    return found

@@ -12,6 +12,7 @@ table, or an argument.
 - `rules`: the limits and defaults of a command.
 - `fields`, `checks`, `ttl`, `parsed`: the parts that all parsers share.
 - `causes`: why a line is not a record, for the advice.
+- `inferred`: what cells became that were parsed as JSON.
 - `invisible`: what must not stand in a plain key unseen.
 - `cutting`: cut bytes into pieces.
 - `parsing`: the careful path from a piece to a record; complete by itself.

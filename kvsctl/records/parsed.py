@@ -8,6 +8,7 @@ import msgspec
 
 from kvsctl.model import Identity, Origin, Problem
 from kvsctl.records.checks import Breach
+from kvsctl.records.inferred import InferredTypes
 
 
 class Parsed(msgspec.Struct, frozen=True, gc=False):
@@ -93,12 +94,14 @@ class TableParser(msgspec.Struct, frozen=True):
     """A parser of rows, given as bytes or already split into cells.
 
     `cells` splits the bytes of a row. `of_cells` parses the result. `read_many` reads many rows at
-    once, and leaves rows that are not common to `of_cells`.
+    once, and leaves rows that are not common to `of_cells`. `types`: what cells became that were
+    read; the caller must then call `types.locate`. None: cells are strings.
     """
 
     cells: Callable[[bytes], Cells | Breach]
     of_cells: Callable[[Cells | Breach], Parsed | Rejected]
     read_many: Callable[[Sequence[Cells]], Columns]
+    types: InferredTypes | None = None
 
     def __call__(self, piece: bytes) -> Parsed | Rejected:
         """Parse the bytes of a row."""

@@ -221,18 +221,30 @@ class Pieces(msgspec.Struct):
         from kvsctl.records.cutting.csv_blocks import Block
 
         if not isinstance(lines, Block):
-            return [self._line(line, at) for at, line in enumerate(lines, self.position)]
+            return [
+                self._row_alone(line, at, parser) for at, line in enumerate(lines, self.position)
+            ]
         columns = parser.read_many(lines.cells)
+        if parser.types is not None:
+            parser.types.locate(self.label, lines.numbers)
         others = {place: self._row(lines, place, parser) for place in columns.others}
         return self._joined(columns, lines.numbers, others)
 
     def _row(self, block: "Block", place: int, parser: TableParser) -> Record | Problem:
         parsed = parser.of_cells(block.cells[place])
+        if parser.types is not None:
+            parser.types.locate(self.label, (block.numbers[place],))
         position = self.position + place
         if isinstance(parsed, Rejected):
             line = block[place]
             return parsed.problem(position, Origin(self.label, line.number), line.text)
         return self._record(parsed, position, block.numbers[place])
+
+    def _row_alone(self, line: Line, position: int, parser: TableParser) -> Record | Problem:
+        piece = self._line(line, position)
+        if parser.types is not None:
+            parser.types.locate(self.label, (line.number,))
+        return piece
 
     def _line(self, line: Line, position: int) -> Record | Problem:
         if not line.cut:

@@ -9,7 +9,8 @@ import msgspec
 from kvsctl.errors import StreamError, UsageError
 from kvsctl.model import PieceList
 from kvsctl.records.formats import Format
-from kvsctl.records.parsed import Parser
+from kvsctl.records.inferred import ColumnTypes
+from kvsctl.records.parsed import Parser, TableParser
 from kvsctl.records.pieces import OddBlanks, Pieces
 from kvsctl.records.sources import File, Source
 
@@ -36,6 +37,8 @@ class Reader(msgspec.Struct):
     sources: Sequence[Source]
     choose_parser: ParserChoice
     odd_blanks: OddBlanks = msgspec.field(default_factory=OddBlanks)
+    columns: dict[str, ColumnTypes] = msgspec.field(default_factory=dict)
+    """The columns of tables whose cells were parsed as JSON, by their names."""
     _bytes_ahead: float = 0.0
     """The approximate number of bytes of lines that were read and not given out yet."""
 
@@ -60,7 +63,7 @@ class Reader(msgspec.Struct):
 
     def __iter__(self) -> Iterator[PieceList]:
         has_begun = False
-        self.odd_blanks = OddBlanks()
+        self.odd_blanks, self.columns = OddBlanks(), {}
         try:
             for pieces in self._pieces():
                 yield pieces
@@ -129,6 +132,8 @@ class Reader(msgspec.Struct):
 
     def _pieces_of(self, source: Source, position: int) -> Pieces:
         parser = self.choose_parser(source)
+        if isinstance(parser, TableParser) and parser.types is not None:
+            parser.types.join(self.columns)
         are_keys = source.format is Format.KEYS
         are_lines = source.format is Format.JSONL
         if isinstance(source, File) and are_keys:

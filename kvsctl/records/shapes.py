@@ -77,7 +77,8 @@ class Shape(msgspec.Struct, frozen=True):
     If `key` is None, the key is the member `key`. If `value_field` is None, the value is the
     member `value` if `key` is None too; if `key` is set, the value is the whole object, with its
     exact bytes. If `infer_types` is True, a table cell that is valid JSON becomes that JSON, byte
-    for byte; all other cells are strings. If `delimiter` is None, CSV has a comma and TSV a tab,
+    for byte; all other cells are strings. `typed_columns` are the columns of which that holds;
+    None: all. If `delimiter` is None, CSV has a comma and TSV a tab,
     unless a table names its delimiter itself. If `has_quotes` is False, a quote in a table is an
     ordinary character, and every line is a row.
     """
@@ -87,6 +88,11 @@ class Shape(msgspec.Struct, frozen=True):
     infer_types: bool = False
     delimiter: str | None = None
     has_quotes: bool = True
+    typed_columns: frozenset[str] | None = None
+
+    def infers(self, column: str) -> bool:
+        """Return whether the cells of a column are parsed as JSON."""
+        return self.infer_types and (self.typed_columns is None or column in self.typed_columns)
 
     @property
     def is_record(self) -> bool:
@@ -122,11 +128,13 @@ def shape_of(
     infer_types: bool = False,
     delimiter: str | None = None,
     quote: str | None = None,
+    typed_columns: str | None = None,
 ) -> Shape:
     """Return the shape for the values of `--key-field`, `--key` and the other options of its kind.
 
     `delimiter` is one ASCII character, or the two characters `\\t` for a tab. `quote` is `double`,
-    the default, or `none`. Raise UsageError, with the option's name, if a value is not valid.
+    the default, or `none`. `typed_columns`: the columns that `--infer-types` names, in a row of
+    CSV; None: all. Raise UsageError, with the option's name, if a value is not valid.
     """
     if key_field is not None and key is not None:
         raise UsageError("--key-field and --key cannot be combined", "Give one of them.")
@@ -142,7 +150,30 @@ def shape_of(
     template = None if key is None else KeyTemplate.parse(key)
     if key_field is not None:
         template = KeyTemplate.of_member(key_field)
-    return Shape(template, value_field, infer_types, delimiter, has_quotes=quote != "none")
+    return Shape(
+        template,
+        value_field,
+        infer_types,
+        delimiter,
+        has_quotes=quote != "none",
+        typed_columns=None if typed_columns is None else _columns(typed_columns),
+    )
+
+
+def _columns(text: str) -> frozenset[str]:
+    """Return the names in a row of CSV. Raise UsageError if there are none."""
+    import csv  # few commands name columns
+
+    try:
+        names = next(csv.reader([text], strict=True), [])
+    except csv.Error:
+        names = []
+    if not names or "" in names:
+        raise UsageError(
+            f"--infer-types={text}: not a list of columns",
+            "Name columns as in --infer-types=age,score, or give --infer-types alone for all.",
+        )
+    return frozenset(names)
 
 
 def _paired(text: str) -> str:

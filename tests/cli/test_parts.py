@@ -70,6 +70,8 @@ BATCH_GROUPS = [
         (["set", "--if-absent", "a=1"], ["set", "--if-absent=read", "a=1"]),
         (["set", "--if-absent=exact", "a=1"], ["set", "--if-absent=exact", "a=1"]),
         (["set", "--", "--if-absent"], ["set", "--", "--if-absent"]),
+        (["set", "--infer-types", "a=1"], ["set", "--infer-types=*", "a=1"]),
+        (["set", "--infer-types=a,b"], ["set", "--infer-types=a,b"]),
     ],
 )
 def test_an_option_whose_value_was_left_out_gets_it(words: list[str], expected: list[str]) -> None:

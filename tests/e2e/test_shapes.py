@@ -117,6 +117,45 @@ def test_help_of_set_names_no_form_that_it_refuses(local: Command) -> None:
     assert "tsv|keys" not in shown["set"]
 
 
+@pytest.mark.parametrize("dry", [[], ["-n"], ["--check-first"]])
+def test_a_column_of_strings_and_numbers_is_said_once(
+    local: Command, tmp_path: Path, dry: list[str]
+) -> None:
+    path = tmp_path / "in.csv"
+    rows = "".join(f"{n},{n:05},{n},x\n" for n in range(9990, 10_010))
+    path.write_text(f"id,plz,n,name\n{rows}", "utf-8")
+    words: list[str | Path] = ["set", "-f", path, "--key", "a:{id}", *dry]
+    said = local(*words, "--infer-types", status=0).err.decode()
+    warning = (
+        f'column "plz": --infer-types left some cells strings (see {path}:2) and made numbers or '
+        f"other JSON of others (see {path}:12); if that is not meant, name the columns to parse: "
+        "--infer-types=COLUMN,…"
+    )
+    assert said.count("warning: ") == 1
+    assert f"kvsctl: warning: {warning}\n" in said
+    assert "09990" not in said
+    assert b"warning" not in local(*words, "--infer-types=n", status=0).err
+
+
+def test_only_the_named_columns_are_parsed(local: Command, tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    path.write_text("id,plz,n\n1,10115,2\n", "utf-8")
+    local("set", "-f", path, "--key", "a:{id}", "--infer-types=n,id", status=0)
+    assert local("get", "a:1", "--values", status=0).out == b'{"id":1,"plz":"10115","n":2}\n'
+    for columns, why in (("N", b'no column "N"'), ("", b"not a list of columns")):
+        words = ("set", "-f", path, "--key", "a:{id}", f"--infer-types={columns}")
+        assert why in local(*words, status=2).err
+
+
+def test_many_such_columns_are_counted(local: Command, tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    names, strings, numbers = (",".join(f"{one}{n}" for n in range(9)) for one in ("c", "s", ""))
+    path.write_text(f"id,{names}\na,{strings}\nb,{numbers}\n", "utf-8")
+    said = local("set", "-f", path, "--key", "{id}", "--infer-types", status=0).err.decode()
+    assert said.count("left some cells strings") == 5
+    assert "the same is true of 4 other columns\n" in said
+
+
 def test_a_journal_goes_on_with_the_same_shape_only(local: Command, tmp_path: Path) -> None:
     path, journal = tmp_path / "in.csv", tmp_path / "j"
     path.write_bytes(CSV)

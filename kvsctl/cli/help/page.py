@@ -192,7 +192,8 @@ def _name_of(parameter: Any, context: Any) -> str:
     metavar = ""
     if not (parameter.is_flag or parameter.count):
         metavar = parameter.metavar or parameter.make_metavar(context).strip("[]<>")
-        metavar = f" {metavar}"
+        # A value that may be left out must be joined to its option.
+        metavar = metavar if metavar.startswith("[=") else f" {metavar}"
     return ", ".join(flags) + metavar
 
 

@@ -73,14 +73,15 @@ class ValueOptions(OptionGroup):
         OnResume.MUST_MATCH,
     ] = None
     infer_types: Annotated[
-        bool,
+        str | None,
         typer.Option(
             "--infer-types",
-            help="Parse cells as JSON where possible.",
+            metavar="[=C]",
+            help="Parse cells as JSON where possible; =C,C: those of columns C.",
             rich_help_panel=panels.INPUT,
         ),
         OnResume.MUST_MATCH,
-    ] = False
+    ] = None
 
 
 class KeyFormOption(OptionGroup):

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, get_args
 
+from kvsctl.cli.arguments import ALL_COLUMNS
 from kvsctl.cli.option_groups import Given, OptionGroup
 from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.cleanup.applying import ApplyOptions
@@ -30,7 +31,7 @@ _OF_THE_INPUT: Final = ("pairs", "string", "check_first", "require_input", "dry_
 _NOT_AGAIN: Final = (ReportOptions, MonitoringOptions, RetryFailedOption, ConfirmOption)
 """What concerns the run, and the name by which the user allows writes to a protected target."""
 _STDIN: Final = Path("-")
-_NEVER_APART: Final = ("if_absent", "metadata")
+_NEVER_APART: Final = ("if_absent", "metadata", "infer_types")
 """Options that may stand without a value: it must be joined to them."""
 _WITH_EXPIRY: Final = "--metadata=expires"
 
@@ -156,7 +157,7 @@ def _words(
             value = getattr(group, name, None)
             if flag is None or value == kind.default(name):
                 continue
-            if value is True:
+            if value is True or (name == "infer_types" and value == ALL_COLUMNS):
                 yield flag
                 continue
             for one in value if isinstance(value, list | tuple) else [value]:

@@ -15,6 +15,7 @@ from kvsctl.records.fast.extras import (
     entities_of_cells,
     extras_of_cells,
 )
+from kvsctl.records.inferred import ColumnTypes, InferredTypes
 from kvsctl.records.parsed import Cells, Columns
 from kvsctl.records.rules import Rules
 from kvsctl.records.shapes import KeyTemplate, Shape
@@ -32,9 +33,12 @@ _decode_values = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 def set_rows_reader(
-    names: list[str], rules: Rules, shape: Shape
+    names: list[str], rules: Rules, shape: Shape, types: InferredTypes | None = None
 ) -> Callable[[Sequence[Cells]], Columns]:
-    """Return a function that reads rows below the header `names` as records to set."""
+    """Return a function that reads rows below the header `names` as records to set.
+
+    `types`: takes note of what cells become that are parsed as JSON; None if none are.
+    """
     limits = rules.certain_limits
     places = {name: place for place, name in enumerate(names)}
     value_name = None if shape.takes_whole else shape.value_field or "value"
@@ -45,20 +49,22 @@ def set_rows_reader(
         others: set[int] = set()
         cells = _columns(rows, names, others)
 
-        def texts(column: Sequence[str]) -> list[bytes]:
-            if not shape.infer_types:
+        def texts(place: int) -> list[bytes]:
+            column = cells[place]
+            inferred = None if types is None else types.columns[place]
+            if inferred is None:
                 return _strings(column)
-            return _inferred(column, limits.value_depth - shape.takes_whole, others)
+            return _inferred(column, limits.value_depth - shape.takes_whole, others, inferred)
 
         def named(name: str) -> Sequence[str] | None:
             return cells[places[name]] if name in places and name != value_name else None
 
         keys = filled(shape.key_template, _of_key(cells, places, shape.key_template), others)
         if value_name is None:
-            values = _objects(before, list(map(texts, cells)))
+            values = _objects(before, list(map(texts, range(len(cells)))))
             extras = default_extras(rules, len(rows), others)
         else:
-            values = texts(cells[places[value_name]])
+            values = texts(places[value_name])
             extras = extras_of_cells(rules, named, len(rows), others)
         return set_columns(keys, values, extras, others, limits, are_shown=True, are_shallow=True)
 
@@ -118,26 +124,51 @@ def _objects(before: Sequence[bytes], columns: Sequence[Sequence[bytes]]) -> lis
     return list(map(b"".join, zip(*parts, repeat(b"}"))))
 
 
-def _inferred(column: Sequence[str], most_deep: int, others: set[int]) -> list[bytes]:
-    """Return cells as JSON where they are JSON, else as JSON strings."""
+def _inferred(
+    column: Sequence[str], most_deep: int, others: set[int], types: ColumnTypes
+) -> list[bytes]:
+    """Return cells as JSON where they are JSON, else as JSON strings. `types` takes note of it."""
     joined = "\n".join(column)
     are_enclosed = column[0][:1] in _ENDS  # most columns are all of one kind
     if are_enclosed or _are_scalars(joined):
         texts = joined.encode().split(b"\n")
         if len(texts) == len(column) and (not are_enclosed or _are_values(texts, most_deep)):
+            if are_enclosed:
+                types.saw(texts)
+            else:
+                types.saw_other(0)
             return texts  # no cell holds a line feed
     texts = _strings(column)
     filled_cells = list(filter(None, column))
     if _JSON_STARTS.isdisjoint([cell[0] for cell in filled_cells]) or _JSON_ENDS.isdisjoint(
         [cell[-1] for cell in filled_cells]
     ):
+        if filled_cells:
+            types.saw_strings(texts, others)
         return texts
+    first = _take_json(column, texts, most_deep, others)
+    if first is not None:
+        types.saw_other(first)
+    types.saw_strings(texts, others)
+    return texts
+
+
+def _take_json(
+    column: Sequence[str], texts: list[bytes], most_deep: int, others: set[int]
+) -> int | None:
+    """Replace the texts of cells that are JSON by that JSON.
+
+    Return the index of the first that is not a string; None if all are strings.
+    """
+    first: int | None = None
     places: list[int] = []
     for place, cell in enumerate(column):
         end = _ENDS.get(cell[:1])
         if end is None:
             if cell[-1:] in _SCALAR_ENDS and _is_scalar(cell):
                 texts[place] = cell.encode()
+                if first is None:
+                    first = place
         elif cell[-1:] == end:
             places.append(place)
     found = [column[place].encode() for place in places]
@@ -151,7 +182,8 @@ def _inferred(column: Sequence[str], most_deep: int, others: set[int]) -> list[b
             texts[place] = text
         elif b"\\" in text:
             others.add(place)  # an escape may be that of a lone surrogate
-    return texts
+    enclosed = next((place for place in places if texts[place][:1] != b'"'), None)
+    return min((one for one in (first, enclosed) if one is not None), default=None)
 
 
 def _are_values(texts: Sequence[bytes], most_deep: int) -> bool:

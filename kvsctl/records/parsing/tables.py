@@ -8,6 +8,7 @@ from kvsctl.model import Identity
 from kvsctl.records.checks import Breach, too_deep
 from kvsctl.records.fast.rows import key_rows_reader, set_rows_reader
 from kvsctl.records.fields import Fields
+from kvsctl.records.inferred import ColumnTypes, InferredTypes
 from kvsctl.records.invisible import check_raw
 from kvsctl.records.parsed import Parsed, Rejected, TableParser
 from kvsctl.records.parsing.cells import json_of_cell
@@ -26,7 +27,8 @@ def table_set_parser(header: Header, rules: Rules, shape: Shape) -> TableParser:
     Raise UsageError if the header lacks a column that the shape needs.
     """
     key_of = _key_of(header, shape.key_template)
-    value_of = _value_of(header, shape)
+    types = _types_of(header, shape)
+    value_of = _value_of(header, shape, types)
     columns = {} if shape.takes_whole else dict(header.columns)
     if shape.value_field is not None:
         columns.pop(shape.value_field)
@@ -45,7 +47,8 @@ def table_set_parser(header: Header, rules: Rules, shape: Shape) -> TableParser:
             return Rejected(too_deep(rules.limits), Identity(rules.entity, key), readable=False)
         return set_record(Fields(key, value, entity(cells), ttl(cells), expiry(cells)), rules)
 
-    return TableParser(header.read, careful, set_rows_reader(header.names, rules, shape))
+    read_many = set_rows_reader(header.names, rules, shape, types)
+    return TableParser(header.read, careful, read_many, types)
 
 
 def table_key_parser(header: Header, rules: Rules, shape: Shape) -> TableParser:
@@ -95,21 +98,42 @@ def _key_of(header: Header, template: KeyTemplate) -> Callable[[_Row], str | Bre
     return fill
 
 
-def _value_of(header: Header, shape: Shape) -> Callable[[_Row], bytes | None]:
+def _types_of(header: Header, shape: Shape) -> InferredTypes | None:
+    """Return what takes note of the types of cells; None if all cells are strings."""
+    if not shape.infer_types:
+        return None
+    for name in sorted(shape.typed_columns or ()):
+        header.require(name, "--infer-types=NAME")
+    names = header.names if shape.takes_whole else [shape.value_field or "value"]
+    parsed = {name for name in names if shape.infers(name)}
+    return InferredTypes(ColumnTypes(name) if name in parsed else None for name in header.names)
+
+
+def _value_of(
+    header: Header, shape: Shape, types: InferredTypes | None
+) -> Callable[[_Row], bytes | None]:
     """Return a function from a row to its value. It returns None if a cell nests too deep."""
-    encode: Callable[[str], bytes | None]
-    encode = json_of_cell if shape.infer_types else jsontext.string
+
+    def encode(cells: _Row, column: int) -> bytes | None:
+        inferred = None if types is None else types.columns[column]
+        if inferred is None:
+            return jsontext.string(cells[column])
+        text = json_of_cell(cells[column])
+        if text is not None:
+            inferred.saw((text,))
+        return text
+
     if not shape.takes_whole:
         if shape.is_record:
             header.require_known()
         column = header.require(shape.value_field or "value", "--value-field")
-        return lambda cells: encode(cells[column])
+        return lambda cells: encode(cells, column)
     names = [jsontext.string(name) for name in header.names]
 
     def whole(cells: _Row) -> bytes | None:
         members = []
-        for name, cell in zip(names, cells, strict=True):
-            text = encode(cell)
+        for column, name in enumerate(names):
+            text = encode(cells, column)
             if text is None:
                 return None
             members.append(b"%b:%b" % (name, text))

@@ -19,7 +19,7 @@ _FREE = {
     *("N", "D", "S", "N|P%", "I/N", "K/N", "BYTES", "SIZE", "AGE", "TTL", "WHERE", "RANGE"),
     *("URL", "CMD", "ID", "ADDRESS", "CODE", "QUESTION", "[INSTALLATION=]TOKEN", "TOKEN"),
     *("P", "GLOB", "RE", "EXPR", "TEMPLATE", "VALUE", "TEXT", "C"),
-    *("[KEY]...", "[KEY=VALUE]...", "[PREFIX]", "MORE", "[NAME]"),
+    *("[KEY]...", "[KEY=VALUE]...", "[PREFIX]", "MORE", "[NAME]", "[=C]"),
 }
 """What only the user knows: nothing is offered for it."""
 _FREE_NAMES = {"key_field", "value_field", "host_name"}

@@ -33,6 +33,7 @@ _TABLE: Final[dict[str, str]] = {
         docs/clean-up.md        console  $ kvsctl expire
         docs/clean-up.md        console  $ cat desk.jsonl
         docs/input.md           console  $ cat users.csv
+        docs/input.md           console  $ cat addresses.csv
         docs/input.md           console  $ kvsctl set -t local
         docs/input.md           console  $ kvsctl set -n
         docs/journal.md         console  $ kvsctl set

@@ -54,6 +54,16 @@ def test_of_a_load(kvsctl: Command, words: Sequence[str], line: str) -> None:
     assert all("expireTime" in one for one in got.lines)
 
 
+@pytest.mark.parametrize("option", ["--infer-types", "--infer-types=age", "--infer-types='a b,c'"])
+def test_the_columns_that_are_parsed_are_given_again(kvsctl: Command, option: str) -> None:
+    (kvsctl.home / "users.csv").write_text("id,age,a b,c\n1,36,1,2\n", "utf-8")
+    with serving(kvsctl, "--faults", "500=1,first=1") as url:
+        given = ["--url", url, "-f", "users.csv", "--key", "{id}", "--retries", "0"]
+        first = kvsctl("set", *given, option.replace("'", ""), status=1, folder=kvsctl.home)
+        assert option in _line(first).replace("'--infer-types=a b,c'", option)
+        assert _run(kvsctl, _line(first)).status == 0
+
+
 def test_of_keys_that_were_missing(kvsctl: Command) -> None:
     local = kvsctl.having(KVSCTL_TARGET="local")
     (kvsctl.home / "keys.txt").write_text("a\nb c\nd\n", "utf-8")
