@@ -177,7 +177,11 @@ def test_the_page_names_each_option_of_the_fixture() -> None:
 
 
 def _tested(tmp_path: Path) -> str:
-    """Run pytest on what is in a folder, without the plugins that this project's tests have."""
+    """Run pytest on what is in a folder, without the plugins that this project's tests have.
+
+    The folder has settings of its own, or those of this project count if it lies in the checkout.
+    """
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
     words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
     done = subprocess.run(
         [*words, "--rootdir", tmp_path, "test_app.py"],
