@@ -7,7 +7,6 @@ the documents, without the free part: 1.09 US dollars per GB written, 0.055 per 
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from benchmarks.cpu import cpu_seconds_of_ended
 from benchmarks.result import parser, publish, spread
 
 _SHARES = (0.01, 0.5, 1.0)
@@ -77,17 +77,12 @@ def _write(path: Path, given: argparse.Namespace, share: float) -> None:
 def _run(folder: Path, source: Path, *, is_changed_only: bool) -> dict[str, Any]:
     words: list[str | Path] = [_KVSCTL, "set", "-t", "local", "-f", source, "--json"]
     words += ["--changed-only"] if is_changed_only else []
-    before = _cpu_seconds()
+    before = cpu_seconds_of_ended()
     done = subprocess.run(
         words, env={"KVSCTL_LOCAL_DB": str(folder / "db")}, capture_output=True, check=True
     )
     report: dict[str, Any] = json.loads(done.stdout)
-    return report | {"cpu_s": _cpu_seconds() - before}
-
-
-def _cpu_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+    return report | {"cpu_s": cpu_seconds_of_ended() - before}
 
 
 def _shown(report: dict[str, Any], usd: float) -> dict[str, Any]:

@@ -13,7 +13,6 @@ client and server, each on a processor of its own, the one that takes more decid
 import argparse
 import hashlib
 import json
-import os
 import string
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from benchmarks.cpu import cpu_seconds_of
 from benchmarks.memory.client import can_measure, emulator_process, run, run_command, write
 from benchmarks.result import parser, publish, spread
 
@@ -153,9 +153,9 @@ def _line(key: str) -> str:
 
 def _export(folder: Path, store: _Store, connections: int) -> _Step:
     output = folder / "out.jsonl"
-    before = _cpu_seconds(store.server)
+    before = cpu_seconds_of(store.server)
     took = run_command(folder, store.url, "export", "-c", str(connections), "-o", output)
-    server_cpu = _cpu_seconds(store.server) - before
+    server_cpu = cpu_seconds_of(store.server) - before
     if (found := _summed(output)) != (store.records, store.key_sum):
         raise SystemExit(f"{found} are not the {store.records} keys of the store")
     report = took.report
@@ -180,19 +180,13 @@ def _summed(path: Path) -> tuple[int, int]:
 
 def _raw(store: _Store, connections: int) -> _Step:
     command: list[str | Path] = [sys.executable, _RAW, store.url, str(connections), *store.prefixes]
-    before = _cpu_seconds(store.server)
+    before = cpu_seconds_of(store.server)
     done = subprocess.run(command, capture_output=True, check=True)
-    server_cpu = _cpu_seconds(store.server) - before
+    server_cpu = cpu_seconds_of(store.server) - before
     result = json.loads(done.stdout)
     if result["records"] != store.records:
         raise SystemExit(f"{result} of {store.records}")
     return _Step(result["seconds"], result["cpu_seconds"], server_cpu)
-
-
-def _cpu_seconds(process: int) -> float:
-    """Return the CPU time that a process has taken so far; Linux only."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from benchmarks.fidelity import client, record, validator
 from benchmarks.fidelity.documents import questions
 from benchmarks.fidelity.question import Outcome, asked
-from benchmarks.fidelity.sources import Missing, installed
 from benchmarks.fidelity.wire import Wire
+from benchmarks.node import Missing, installed_packages
 from benchmarks.result import parser, publish, skip_outside_ci
 
 
@@ -27,7 +27,7 @@ def _asked() -> tuple[list[Outcome], list[str]]:
     """Return all questions, asked, and the code of the client that no question reaches."""
     with Wire() as wire:
         found = asked(questions(), wire)
-        folder = installed()
+        folder = installed_packages(Path(__file__).parent)
         by_client, not_reached = client.outcomes(wire, folder)
         with validator.started(folder) as vendor:
             by_validator = asked(validator.questions(vendor, folder), wire)

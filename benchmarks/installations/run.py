@@ -20,13 +20,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from benchmarks.memory.client import can_measure
+from benchmarks.cpu import cpu_seconds_of
+from benchmarks.memory.client import can_measure, emulator_process
 from benchmarks.result import parser, publish, spread
 
 _KVSCTL = [sys.executable, "-m", "kvsctl"]
@@ -103,11 +103,11 @@ def _measured(folder: Path, given: Any) -> dict[str, Any]:
 def _cleaned(folder: Path, installations: int, keys: int) -> _Step:
     """Clean so many stores, and check that all of it was deleted."""
     seed = _seed(folder, installations, keys)
-    with _served(seed) as (url, server):
+    with emulator_process(folder, "--seed", str(seed)) as (url, server):
         words = ["--all-installations"] if installations > 1 else ["--installation", "i00000"]
         limits = ["--rps", "0", "--units-per-min", "0"]
         command = ["delete", "-t", "container", *words, "--prefix", "tmp:", "--yes", *limits]
-        before = _cpu_seconds(server)
+        before = cpu_seconds_of(server)
         client = subprocess.Popen(
             [*_KVSCTL, *command, "--json"],
             stdout=subprocess.PIPE,
@@ -117,7 +117,7 @@ def _cleaned(folder: Path, installations: int, keys: int) -> _Step:
         report = json.loads(client.stdout.read())
         _, _, used = os.wait4(client.pid, 0)
         client.returncode = 0
-        server_cpu = _cpu_seconds(server) - before
+        server_cpu = cpu_seconds_of(server) - before
     if (report["exit_code"], report["succeeded"]) != (0, installations * keys):
         raise SystemExit(f"not all was deleted: {report['exit_code']}, {report['succeeded']}")
     client_cpu = used.ru_utime + used.ru_stime
@@ -133,7 +133,8 @@ def _held_to_quotas(folder: Path, installations: int, units: int) -> dict[str, A
     """Clean so many stores at once, each with a quota, in real time. Check what each has used."""
     seed = _seed(folder, installations, units * _BATCH)
     quota = str(_QUOTA_UNITS)
-    with _served(seed, "--read-units", quota, "--write-units", quota) as (url, _):
+    quotas = ("--read-units", quota, "--write-units", quota)
+    with emulator_process(folder, "--seed", str(seed), *quotas) as (url, _):
         words = ["delete", "-t", "container", "--all-installations", "--prefix", "tmp:", "--yes"]
         limits = ["--units-per-min", quota, "--at-once", str(installations)]
         printed = subprocess.run(
@@ -172,27 +173,6 @@ def _lines(installations: int, keys: int) -> Iterator[str]:
                 "installation": f"i{number:05}",
             }
             yield json.dumps(record) + "\n"
-
-
-@contextmanager
-def _served(seed: Path, *words: str) -> Iterator[tuple[str, int]]:
-    """Serve the records of a file from a process. Yield the URL and the id of the process."""
-    with subprocess.Popen(
-        [*_KVSCTL, "serve", "--port", "0", "--seed", seed, *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        assert process.stdout is not None
-        try:
-            yield process.stdout.readline().decode().strip(), process.pid
-        finally:
-            process.terminate()
-
-
-def _cpu_seconds(process: int) -> float:
-    """Return the CPU time that a process has taken so far; Linux only."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ load, but does not include waiting for the disk.
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from benchmarks.cpu import cpu_seconds_of_ended
 from benchmarks.result import parser, publish, spread
 
 _HERE = Path(__file__).parent
@@ -52,10 +52,10 @@ def _measured(folder: Path, given: argparse.Namespace, service: str) -> dict[str
     cpu: dict[bool, list[float]] = {False: [], True: []}
     for number in range(given.rounds):
         for has_journal in (number % 2 == 0, number % 2 == 1):
-            before = _cpu_seconds()
+            before = cpu_seconds_of_ended()
             seconds = _run(folder, source, given, service, verb=given.verb, has_journal=has_journal)
             times[has_journal].append(seconds)
-            cpu[has_journal].append(_cpu_seconds() - before)
+            cpu[has_journal].append(cpu_seconds_of_ended() - before)
     return {
         "with_s": spread(times[True]),
         "without_s": spread(times[False]),
@@ -66,11 +66,6 @@ def _measured(folder: Path, given: argparse.Namespace, service: str) -> dict[str
 
 def _ratios(seconds: dict[bool, list[float]]) -> list[float]:
     return [one / other for one, other in zip(seconds[True], seconds[False], strict=True)]
-
-
-def _cpu_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def _run(

@@ -14,8 +14,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from benchmarks.memory.client import Took, can_measure, emulated, run, write
+from benchmarks.node import Missing
 from benchmarks.result import parser, publish
-from benchmarks.throughput.tools import Missing, served
+from benchmarks.throughput.tools import served
 
 _SIZES = (10_000, 100_000, 200_000, 1_000_000, 2_000_000, 10_000_000)
 _SMALL, _LARGE = "x" * 100, "x" * 240_000

@@ -7,8 +7,6 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -26,19 +24,6 @@ class Ended:
     out: bytes
     err: bytes
     peak_mb: float
-
-
-@contextmanager
-def serving(database: Path, faults: str) -> Iterator[str]:
-    """Run `kvsctl serve` on a free port; yield its URL."""
-    words = ["serve", "--port", "0", "--db", str(database), "--bad-record", "refuses-batch"]
-    process = subprocess.Popen([KVSCTL, *words, "--faults", faults], stdout=subprocess.PIPE)
-    with process:
-        assert process.stdout is not None
-        try:
-            yield process.stdout.readline().decode().strip()
-        finally:
-            process.terminate()
 
 
 def requests_met(url: str) -> dict[str, int]:

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from benchmarks.memory.client import emulated
 from benchmarks.result import parser, publish
 from benchmarks.soak.audit import (
     Mismatches,
@@ -26,7 +27,7 @@ from benchmarks.soak.audit import (
     audit_whole,
     stored_rows,
 )
-from benchmarks.soak.processes import Client, Ended, await_noted, requests_met, serving
+from benchmarks.soak.processes import Client, Ended, await_noted, requests_met
 from benchmarks.soak.workload import POISON_CODE, POISON_PREFIX, piece
 from kvsctl.journal.file import read_journal
 
@@ -97,7 +98,8 @@ class Soak:
             )
         kinds = _FAULTS.format(r=fault_rate, few=fault_rate / 10, latency=self.latency_ms)
         faults = f"seed={self.seed},{kinds},refuse={POISON_PREFIX}:{POISON_CODE}"
-        with serving(self.database, faults) as url:
+        served = ("--db", str(self.database), "--bad-record", "refuses-batch", "--faults", faults)
+        with emulated(self.folder, *served) as url:
             words = ["set", "-f", str(source), "--url", url, "--json", "-q", *self.pace]
             words += ["--journal", str(self.journal), "--failures", str(self.failures)]
             points = sorted(chance.uniform(0.05, 0.8) for _ in range(kills))

@@ -2,15 +2,15 @@
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.throughput.tools import require, undici_modules
+from benchmarks.cpu import cpu_seconds_of_ended
+from benchmarks.node import installed_packages, require
 
 _HERE = Path(__file__).parent
 
@@ -56,7 +56,7 @@ def node(script: str, url: str, source: Path, connections: int) -> Client:
     """Return the client for a Node script. Raise Missing if a tool is not installed."""
     command: list[str | Path] = [require("node"), _HERE / script, url, source, str(connections)]
     wants_undici = script == "undici_pool.mjs"
-    environment = {"MODULES": str(undici_modules())} if wants_undici else {}
+    environment = {"MODULES": str(installed_packages(_HERE))} if wants_undici else {}
     return Client(command, int, environment)
 
 
@@ -70,9 +70,9 @@ def run(client: Client, records: int) -> Took:
     if client.stale is not None:
         client.stale.unlink(missing_ok=True)
     environment = {"PATH": os.environ["PATH"], **client.environment}
-    before, started = _cpu_seconds(), time.perf_counter()
+    before, started = cpu_seconds_of_ended(), time.perf_counter()
     done = subprocess.run(client.command, env=environment, capture_output=True, check=False)
-    seconds, cpu_seconds = time.perf_counter() - started, _cpu_seconds() - before
+    seconds, cpu_seconds = time.perf_counter() - started, cpu_seconds_of_ended() - before
     if done.returncode != client.exit_status:
         raise RuntimeError(f"{client.command}: {done.stderr.decode(errors='replace')}")
     named = client.named(done.stdout or done.stderr)
@@ -81,10 +81,19 @@ def run(client: Client, records: int) -> Took:
     return Took(seconds, cpu_seconds)
 
 
-def _cpu_seconds() -> float:
-    """Return the CPU time of all processes that ended, finer than os.times() does."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+def run_in_turn(clients: Mapping[str, Client], records: int, turn: int) -> dict[str, Took]:
+    """Run each client once. Each turn begins with another one."""
+    names = list(clients)
+    first = turn % len(names)
+    return {name: run(clients[name], records) for name in names[first:] + names[:first]}
+
+
+def write_records(source: Path, keys: Iterable[int]) -> None:
+    """Write records of 100 bytes each, line feed included."""
+    with source.open("w") as file:
+        for number, key in enumerate(keys):
+            line = f'{{"key":"key-{key:08}","value":{{"n":{number},"pad":"'
+            file.write(f'{line}{"x" * (96 - len(line))}"}}}}\n')
 
 
 def _accounted_for(output: bytes) -> int:

@@ -6,16 +6,27 @@ compares two runs of the same round, so other load on the machine affects both.
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from benchmarks.node import Missing
 from benchmarks.result import parser, publish, skip_outside_ci, spread
-from benchmarks.throughput.clients import Client, Took, httpx_client, journalled, kvsctl, node, run
-from benchmarks.throughput.tools import Missing, measured_in_folder, served
+from benchmarks.throughput.clients import (
+    Client,
+    Took,
+    httpx_client,
+    journalled,
+    kvsctl,
+    node,
+    run,
+    run_in_turn,
+    write_records,
+)
+from benchmarks.throughput.tools import measured_in_folder, served
 
 _TARGETS = {
     "undici": "at least 1.0, ideally 1.1",
@@ -43,13 +54,13 @@ def main() -> None:
 
 def _measured(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
     source = folder / "in.jsonl"
-    _write_records(source, range(given.records))
-    _write_records(folder / "duplicates.jsonl", _keys_with_duplicates(given.records))
+    write_records(source, range(given.records))
+    write_records(folder / "duplicates.jsonl", _keys_with_duplicates(given.records))
     with served(folder) as url:
         clients = _clients(folder, url, source, given)
         for client in clients.values():
             run(client, given.records)  # warm up: fill the file and bytecode caches
-        rounds = [_one_round(clients, given.records, turn) for turn in range(given.rounds)]
+        rounds = [run_in_turn(clients, given.records, turn) for turn in range(given.rounds)]
     return _result(rounds, given.records)
 
 
@@ -79,20 +90,6 @@ def _keys_with_duplicates(count: int) -> list[int]:
     """Return the numbers of keys, a fifth of them those of any earlier record."""
     chance = Random(5)
     return [chance.randrange(at) if at % 5 == 4 else at for at in range(count)]
-
-
-def _write_records(source: Path, keys: Iterable[int]) -> None:
-    """Write records of 100 bytes each, line feed included."""
-    with source.open("w") as file:
-        for number, key in enumerate(keys):
-            line = f'{{"key":"key-{key:08}","value":{{"n":{number},"pad":"'
-            file.write(f'{line}{"x" * (96 - len(line))}"}}}}\n')
-
-
-def _one_round(clients: dict[str, Client], records: int, turn: int) -> dict[str, Took]:
-    names = list(clients)
-    first = turn % len(names)
-    return {name: run(clients[name], records) for name in names[first:] + names[:first]}
 
 
 def _result(rounds: list[dict[str, Took]], records: int) -> dict[str, Any]:

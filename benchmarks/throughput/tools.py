@@ -1,7 +1,5 @@
-"""The tools of the measurement besides Python: the compiled server, and undici."""
+"""The compiled server of the measurement, and what becomes of one without a tool."""
 
-import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -10,13 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from benchmarks.node import Missing, require
 from benchmarks.result import skip_outside_ci
 
 _HERE = Path(__file__).parent
-
-
-class Missing(Exception):
-    """A tool that is not installed here."""
 
 
 def measured_in_folder(measure: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
@@ -27,14 +22,6 @@ def measured_in_folder(measure: Callable[[Path], dict[str, Any]]) -> dict[str, A
         except Missing as missing:
             skip_outside_ci(str(missing))
             return {"skipped": str(missing)}
-
-
-def require(tool: str) -> str:
-    """Return the path of a program. Raise Missing if it is not installed."""
-    found = shutil.which(tool)
-    if found is None:
-        raise Missing(f"{tool} is not installed")
-    return found
 
 
 @contextmanager
@@ -50,24 +37,3 @@ def served(folder: Path) -> Iterator[str]:
         assert server.stdout is not None
         yield f"http://127.0.0.1:{int(server.stdout.readline())}"
         server.stdin.close()
-
-
-def undici_modules() -> Path:
-    """Install undici from the lock file, once, and return its folder. Raise Missing."""
-    npm = require("npm")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = cache / "kvsctl" / "throughput"
-    lock = (_HERE / "package-lock.json").read_bytes()
-    done = folder / "installed.json"  # the lock file of the last complete installation
-    if done.is_file() and done.read_bytes() == lock:
-        return folder
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(_HERE / name, folder)
-    command = [npm, "ci", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]
-    try:
-        subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
-    except subprocess.CalledProcessError:
-        raise Missing("undici could not be installed") from None
-    done.write_bytes(lock)
-    return folder

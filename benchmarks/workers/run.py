@@ -13,7 +13,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from benchmarks.result import parser, publish, spread
-from benchmarks.throughput.clients import Client, Took, kvsctl, run
+from benchmarks.throughput.clients import Client, Took, kvsctl, run, run_in_turn, write_records
 from benchmarks.throughput.tools import measured_in_folder, served
 
 _TARGETS = {
@@ -37,15 +37,12 @@ def main() -> None:
 
 def _measured(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
     source = folder / "in.jsonl"
-    with source.open("w") as file:
-        for number in range(given.records):
-            line = f'{{"key":"key-{number:08}","value":{{"n":{number},"pad":"'
-            file.write(f'{line}{"x" * (96 - len(line))}"}}}}\n')
+    write_records(source, range(given.records))
     with served(folder) as url:
         clients = _clients(folder, url, source, given)
         for client in clients.values():
             run(client, given.records)  # fills the caches of files and bytecode
-        rounds = [_one_round(clients, given.records, turn) for turn in range(given.rounds)]
+        rounds = [run_in_turn(clients, given.records, turn) for turn in range(given.rounds)]
     return _result(rounds, given.records)
 
 
@@ -56,12 +53,6 @@ def _clients(folder: Path, url: str, source: Path, given: argparse.Namespace) ->
         words = ("set", "--workers", str(workers))
         clients[f"workers {workers}"] = kvsctl(folder, url, source, connections, *words)
     return clients
-
-
-def _one_round(clients: dict[str, Client], records: int, turn: int) -> dict[str, Took]:
-    names = list(clients)
-    first = turn % len(names)
-    return {name: run(clients[name], records) for name in names[first:] + names[:first]}
 
 
 def _result(rounds: list[dict[str, Took]], records: int) -> dict[str, Any]:
