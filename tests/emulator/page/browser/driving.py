@@ -85,6 +85,18 @@ class Page:
     def set(self, key: str, value: Any, **more: Any) -> None:
         self.send("set", {"key": key, "value": value, **more})
 
+    def set_all(self, *keys: str) -> None:
+        """Set these keys to 1, in this order."""
+        for key in keys:
+            self.set(key, 1)
+
+    def fill(self, count: int) -> list[str]:
+        """Set so many keys, each to its number, and return them: k0000, k0001 and so on."""
+        records = [{"key": f"k{number:04}", "value": number} for number in range(count)]
+        for first in range(0, count, 25):
+            self.send("batch/set", records[first : first + 25])
+        return [str(record["key"]) for record in records]
+
     def send(self, path: str, body: Any, **options: Any) -> httpx.Response:
         """Send a request as an app does."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -191,6 +203,22 @@ class Page:
     def open_key(self, name: str) -> None:
         self.node(name).click()
         self.until("!document.getElementById('record').hidden")
+
+    def edit(self, name: str) -> None:
+        """Load the page, and open the editor of a record."""
+        self.open()
+        self.open_key(name)
+        self.click("#edit")
+
+    def mark(self, *names: str) -> None:
+        """Mark nodes."""
+        for name in names:
+            self.node(name).find_element(By.CSS_SELECTOR, ".mark").click()
+
+    def agree(self) -> None:
+        """Wait for a question, and answer it with yes."""
+        self.focuses("question-no")
+        self.click("#question-yes")
 
     def focused(self) -> str:
         """Return the id of the element with the focus, or the label of a node."""

@@ -16,9 +16,7 @@ DAY = {"options": {"ttl": {"value": 1, "unit": "DAYS"}}}
 
 def test_a_value_is_edited(page: Page) -> None:
     page.set("a", {"n": 1}, **DAY)
-    page.open()
-    page.open_key("a")
-    page.click("#edit")
+    page.edit("a")
     page.type("#editor-text", '{"n": 1.50}')
     page.press_with(Keys.CONTROL, Keys.ENTER)
     page.says("Saved a")
@@ -30,9 +28,7 @@ def test_a_value_is_edited(page: Page) -> None:
 
 def test_an_expiry_is_edited(page: Page) -> None:
     page.set("a", 1)
-    page.open()
-    page.open_key("a")
-    page.click("#edit")
+    page.edit("a")
     page.type("#editor-amount", "3")
     page.click("#editor-yes")
     page.says("Saved a")
@@ -45,9 +41,7 @@ def test_an_expiry_is_edited(page: Page) -> None:
 
 def test_what_a_set_would_refuse_is_refused_with_its_code(page: Page) -> None:
     page.set("a", 1)
-    page.open()
-    page.open_key("a")
-    page.click("#edit")
+    page.edit("a")
     for text, problem in (
         ("{", "INVALID_REQUEST: The value is not JSON: Expecting property name"),
         ("null", "INVALID_VALUE: The value must be any JSON but null."),
@@ -60,8 +54,7 @@ def test_what_a_set_would_refuse_is_refused_with_its_code(page: Page) -> None:
         )
         assert page.focused() == "editor-text"
     page.press(Keys.ESCAPE)
-    page.focuses("question-no")
-    page.click("#question-yes")
+    page.agree()
     page.until("!document.getElementById('editor').open")
     assert page.value("a") == 1
 
@@ -70,9 +63,7 @@ def test_a_save_that_the_browser_stops_clears_what_an_earlier_one_was_refused_fo
     page: Page,
 ) -> None:
     page.set("a", 1)
-    page.open()
-    page.open_key("a")
-    page.click("#edit")
+    page.edit("a")
     page.type("#editor-amount", "366")
     page.choose("#editor-unit", "DAYS")
     page.click("#editor-yes")
@@ -88,9 +79,7 @@ def test_a_save_that_the_browser_stops_clears_what_an_earlier_one_was_refused_fo
 
 def test_an_edit_does_not_overwrite_the_change_of_another(page: Page) -> None:
     page.set("a", "before")
-    page.open()
-    page.open_key("a")
-    page.click("#edit")
+    page.edit("a")
     page.type("#editor-text", '"mine"')
     page.set("a", "theirs")
     page.click("#editor-yes")
@@ -108,8 +97,7 @@ def test_an_edit_does_not_overwrite_the_change_of_another(page: Page) -> None:
 
 
 def test_all_under_a_node_is_deleted_after_a_question(page: Page) -> None:
-    for key in ("user:1:a", "user:1:b", "user:2:a", "users"):
-        page.set(key, 1)
+    page.set_all("user:1:a", "user:1:b", "user:2:a", "users")
     page.open()
     page.node("user:").click()
     page.shows_keys("user:", "1:", "2:", "users")
@@ -124,8 +112,7 @@ def test_all_under_a_node_is_deleted_after_a_question(page: Page) -> None:
     assert page.value("user:1:a") == 1
     page.focuses("1:")
     page.press(Keys.DELETE)
-    page.focuses("question-no")
-    page.click("#question-yes")
+    page.agree()
     page.says("Deleted 2 records")
     page.shows_keys("user:", "2:", "users")
     page.focuses("2:")
@@ -135,37 +122,33 @@ def test_all_under_a_node_is_deleted_after_a_question(page: Page) -> None:
 
 
 def test_records_that_are_added_during_the_question_are_asked_about(page: Page) -> None:
-    for key in ("a", "b:1", "b:2", "c:1"):
-        page.set(key, 1)
+    page.set_all("a", "b:1", "b:2", "c:1")
     page.open()
-    for name in ("a", "b:", "c:"):
-        page.node(name).find_element("css selector", ".mark").click()
+    page.mark("a", "b:", "c:")
     page.click("#delete")
     _asks(page, "Delete 4 records?")
     page.set("b:3", 1)
-    page.click("#question-yes")
+    page.agree()
     _asks(page, "Delete 4 records?", "Others were added since you were asked.")
     assert "all keys that begin with b:all keys that begin with c:" in page.text("#question-text")
     assert [page.value(key) for key in ("a", "b:1", "b:3", "c:1")] == [None, 1, 1, 1]
     page.set("c:2", 1)
     page.set("b:4", 1)
-    page.click("#question-yes")
+    page.agree()
     _asks(page, "Delete 6 records?", "Others were added since you were asked.")
-    page.click("#question-yes")
+    page.agree()
     page.says("Deleted 7 records")
     page.until("!document.getElementById('no-keys').hidden")
 
 
 def test_what_is_left_is_shown_after_a_no_to_what_was_added(page: Page) -> None:
-    for key in ("a", "b:1"):
-        page.set(key, 1)
+    page.set_all("a", "b:1")
     page.open()
-    for name in ("a", "b:"):
-        page.node(name).find_element("css selector", ".mark").click()
+    page.mark("a", "b:")
     page.click("#delete")
     _asks(page, "Delete 2 records?")
     page.set("b:2", 1)
-    page.click("#question-yes")
+    page.agree()
     _asks(page, "Delete 2 records?", "Others were added since you were asked.")
     page.click("#question-no")
     page.shows_keys("b:")
@@ -174,13 +157,12 @@ def test_what_is_left_is_shown_after_a_no_to_what_was_added(page: Page) -> None:
 
 def test_all_under_a_node_is_deleted_in_parts(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(changing, "DELETED_AT_ONCE", 2)
-    for key in ("a:1", "a:2", "a:3", "a:4", "a:5", "b"):
-        page.set(key, 1)
+    page.set_all("a:1", "a:2", "a:3", "a:4", "a:5", "b")
     page.open()
-    page.node("a:").find_element("css selector", ".mark").click()
+    page.mark("a:")
     page.click("#delete")
     _asks(page, "Delete 5 records?")
-    page.click("#question-yes")
+    page.agree()
     page.says("Deleted 5 records")
     page.shows_keys("b")
 
@@ -197,42 +179,36 @@ def _asks(page: Page, title: str, text: str = "") -> None:
 
 
 def test_marked_records_are_deleted(page: Page) -> None:
-    for key in ("a", "b", "c", "d:1", "d:2"):
-        page.set(key, 1)
+    page.set_all("a", "b", "c", "d:1", "d:2")
     page.open()
     page.open_key("b")
-    for name in ("b", "c", "d:"):
-        page.node(name).find_element("css selector", ".mark").click()
+    page.mark("b", "c", "d:")
     assert page.text("#marked") == "3 marked"
     page.click("#delete")
     page.until("document.getElementById('question-title').textContent === 'Delete 4 records?'")
-    page.click("#question-yes")
+    page.agree()
     page.says("Deleted 4 records")
     page.shows_keys("a")
     assert page.text("#marked") == "None marked"
     assert page.find("#no-record").is_displayed()
     page.open_key("a")
     page.click("#delete-one")
-    page.focuses("question-no")
-    page.click("#question-yes")
+    page.agree()
     page.says("Deleted 1 record")
     page.until("!document.getElementById('no-keys').hidden")
 
 
 def test_what_is_left_is_shown_if_a_delete_fails_halfway(page: Page) -> None:
-    for key in ("a", "b:1"):
-        page.set(key, 1)
+    page.set_all("a", "b:1")
     page.open()
     page.ask("window.sent = 0")
     page.browser.execute_script(
         "const real = window.fetch; window.fetch = (url, options) =>"
         " url.endsWith('/delete') && window.sent++ ? Promise.reject(Error()) : real(url, options)"
     )
-    for name in ("a", "b:"):
-        page.node(name).find_element("css selector", ".mark").click()
+    page.mark("a", "b:")
     page.click("#delete")
-    page.until("document.getElementById('question').open")
-    page.click("#question-yes")
+    page.agree()
     page.complains("NO_RESPONSE")
     page.shows_keys("b:")
 
@@ -242,8 +218,7 @@ def test_marked_records_are_downloaded(page: Page) -> None:
     for key in ("b", "c:1", "c:2"):
         page.set(key, {"html": "<b>"})
     page.open()
-    for name in ("a", "c:"):
-        page.node(name).find_element("css selector", ".mark").click()
+    page.mark("a", "c:")
     page.click("#download")
     page.says("Downloaded 3 records")
     lines = _downloaded(page, "default.jsonl")
@@ -252,8 +227,7 @@ def test_marked_records_are_downloaded(page: Page) -> None:
 
 
 def test_all_that_is_listed_is_downloaded(page: Page) -> None:
-    for first in range(0, 1025, 25):
-        page.send("batch/set", [{"key": f"k{n:04}", "value": n} for n in range(first, first + 25)])
+    keys = page.fill(1025)
     page.set("k-soon", 1, **DAY)
     page.set("other", 1)
     page.open()
@@ -263,7 +237,7 @@ def test_all_that_is_listed_is_downloaded(page: Page) -> None:
     page.click("#download")
     page.says("Downloaded 1,025 records")
     lines = _downloaded(page, "default.jsonl")
-    assert [json.loads(line)["key"] for line in lines] == [f"k{n:04}" for n in range(1025)]
+    assert [json.loads(line)["key"] for line in lines] == keys
 
 
 def _downloaded(page: Page, name: str) -> list[str]:

@@ -71,9 +71,7 @@ def test_what_is_invisible_or_reorders_text_is_shown(page: Page) -> None:
 
 def test_the_editor_tells_of_what_is_invisible_and_can_escape_it(page: Page) -> None:
     page.send("set", '{"key":"a","value":"x\u202ey\u200b"}'.encode())
-    page.open()
-    page.open_key("a")
-    page.click("#edit")
+    page.edit("a")
     assert page.text("#editor-odd-count") == "2 invisible characters in this text"
     page.click("#editor-escape")
     assert page.ask("document.getElementById('editor-text').value") == '"x\\u202ey\\u200b"'

@@ -95,16 +95,15 @@ def test_a_tree_is_one_stop_of_the_tab_key(page: Page) -> None:
 
 
 def test_the_focus_stays_near_after_more_keys_and_after_a_reload(page: Page) -> None:
-    for first in range(0, 125, 25):
-        page.send("batch/set", [{"key": f"k{n:03}", "value": n} for n in range(first, first + 25)])
+    page.fill(125)
     page.open()
-    _tab_to(page, "k000")
+    _tab_to(page, "k0000")
     page.press(Keys.END)
     page.focuses("More…")
     page.press(Keys.ENTER)
-    page.focuses("k100")
+    page.focuses("k0100")
     page.press(Keys.END)
-    page.focuses("k124")
+    page.focuses("k0124")
 
 
 def test_results_are_said_to_a_screen_reader(page: Page) -> None:
