@@ -93,3 +93,8 @@ def key_conflict() -> Refusal:
 def unauthorized() -> Refusal:
     """Return a 401. The contract names the status but no code."""
     return Refusal(401, "UNAUTHORIZED", "The token is missing, invalid or expired")
+
+
+def other_method(allowed: str) -> Refusal:
+    """Return a 405 for a path that is served by another method."""
+    return Refusal(405, "METHOD_NOT_ALLOWED", f"Use {allowed}", {"allow": allowed})

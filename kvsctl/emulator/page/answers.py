@@ -27,7 +27,7 @@ from kvsctl.emulator.page import changing, downloading, messages, reading
 from kvsctl.emulator.page.access import check_local, check_page
 from kvsctl.emulator.page.files import HEADERS, INDEX, file_response
 from kvsctl.emulator.page.recent import RecentRequests
-from kvsctl.emulator.refusals import Refusal, malformed
+from kvsctl.emulator.refusals import Refusal, malformed, other_method
 from kvsctl.emulator.wire import Response, encoded
 
 PREFIX: Final = "/_emulator/page/"
@@ -85,7 +85,7 @@ async def answer(page: Page, scope: Mapping[str, Any], body: bytes) -> Response:
     if file is None:
         raise Refusal(403, "FORBIDDEN", "No such route, or this caller may not use it")
     if method != "GET":
-        raise _other_method("GET")
+        raise other_method("GET")
     return file
 
 
@@ -95,7 +95,7 @@ async def _answer_api(page: Page, scope: Mapping[str, Any], name: str, body: byt
         raise Refusal(403, "FORBIDDEN", "No such route, or this caller may not use it")
     expected = "GET" if question is None else "POST"
     if scope["method"] != expected:
-        raise _other_method(expected)
+        raise other_method(expected)
     if question is not None:
         found = await question.run(page.service, read(body, question.request))
         return found if isinstance(found, Response) else Response(body=encoded(found))
@@ -118,7 +118,3 @@ def read(body: bytes, kind: type[messages.StoreRequest]) -> Any:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise malformed(f"The request is not valid: {error}") from None
-
-
-def _other_method(allowed: str) -> Refusal:
-    return Refusal(405, "METHOD_NOT_ALLOWED", f"Use {allowed}", {"allow": allowed})

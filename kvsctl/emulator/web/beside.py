@@ -14,7 +14,7 @@ from kvsctl.emulator.callers import (
     lister_of,
 )
 from kvsctl.emulator.page import answers
-from kvsctl.emulator.refusals import Refusal, unauthorized
+from kvsctl.emulator.refusals import Refusal, other_method, unauthorized
 from kvsctl.emulator.web.admin import AdminTarget, administer, check_admin
 from kvsctl.emulator.web.bodies import Receive, Scope, read_body
 from kvsctl.emulator.web.routes import (
@@ -65,12 +65,12 @@ async def answer_beside(
         found = await _control(emulator, scope, receive)
         return msgspec.structs.replace(found, headers=(*NOT_FOR_PAGES, *found.headers))
     if path in ROUTES:
-        raise _other_method("POST")
+        raise other_method("POST")
     is_details = path.startswith(DETAILS_PREFIX)
     if path not in GET_PATHS and not is_details:
         raise Refusal(403, "FORBIDDEN", "No such route, or this caller may not use it")
     if method != "GET":
-        raise _other_method("GET")
+        raise other_method("GET")
     if is_details:
         return await _details(emulator, headers, path.removeprefix(DETAILS_PREFIX))
     if path == HEALTH_PATH:
@@ -120,7 +120,3 @@ def _document(emulator: AdminTarget) -> Response:
     from kvsctl.emulator.web.openapi import document
 
     return Response(body=encoded(document(emulator.options)))
-
-
-def _other_method(allowed: str) -> Refusal:
-    return Refusal(405, "METHOD_NOT_ALLOWED", f"Use {allowed}", {"allow": allowed})

@@ -1,15 +1,21 @@
 """The OpenAPI 3.1 document of the service (contract: sections "Endpoints" and "Limits")."""
 
-from typing import Any
-
 from kvsctl.emulator.operations.conditions import CONDITIONS, RANGE_CONDITIONS
 from kvsctl.emulator.operations.service import METADATA_FIELDS
 from kvsctl.emulator.options import EmulatorOptions
 from kvsctl.emulator.page.describing import page_paths, page_schemas
-from kvsctl.emulator.web.openapi_control import installations_paths, paths_beside, schemas_beside
+from kvsctl.emulator.web.openapi_control import (
+    Schema,
+    installations_paths,
+    json_content,
+    object_of,
+    paths_beside,
+    reference,
+    refused,
+    schemas_beside,
+)
 from kvsctl.limits import TTL_UNIT_SECONDS, Limits
 
-Schema = dict[str, Any]
 # The service's pattern for entity names, without its lookarounds: some generators cannot read them.
 ENTITY_PATTERN = r"^[a-z0-9:](?:\.?[a-z0-9:_-])*$"
 
@@ -42,22 +48,22 @@ def document(options: EmulatorOptions) -> Schema:
 def _operations(limits: Limits) -> dict[str, tuple[Schema, Schema | None, str]]:
     found: dict[str, tuple[Schema, Schema | None, str]] = {}
     for verb, item_schema, answered in (
-        ("set", _set(), _reference("BatchAnswer")),
-        ("get", _get(), _reference("BatchGetAnswer")),
-        ("delete", _named(), _reference("BatchAnswer")),
+        ("set", _set(), reference("BatchAnswer")),
+        ("get", _get(), reference("BatchGetAnswer")),
+        ("delete", _named(), reference("BatchAnswer")),
     ):
         batch = {"type": "array", "minItems": 1, "maxItems": limits.batch_records}
         found[f"batch/{verb}"] = (batch | {"items": item_schema}, answered, "200")
     for space, required in (("", []), ("entity/", ["entityName"]), ("secret/", [])):
-        found[f"{space}get"] = (_requiring(_get(), required), _reference("Record"), "200")
+        found[f"{space}get"] = (_requiring(_get(), required), reference("Record"), "200")
         found[f"{space}set"] = (
             _requiring(_set(extended=True), required),
-            _reference("Record"),
+            reference("Record"),
             "200",
         )
         found[f"{space}delete"] = (_requiring(_named(), required), None, "204")
-    found["query"] = (_query(limits), _reference("Page"), "200")
-    found["entity/query"] = (_entity_query(limits), _reference("Page"), "200")
+    found["query"] = (_query(limits), reference("Page"), "200")
+    found["entity/query"] = (_entity_query(limits), reference("Page"), "200")
     found["transaction"] = (_transaction(limits), None, "204")
     return found
 
@@ -65,23 +71,22 @@ def _operations(limits: Limits) -> dict[str, tuple[Schema, Schema | None, str]]:
 def _operation(path: str, request: Schema, answer: Schema | None, status: str) -> Schema:
     answered: Schema = {"description": "The operation succeeded."}
     if answer is not None:
-        answered["content"] = _json(answer)
-    refused = {"description": "The request was refused.", "content": _json(_reference("Refusal"))}
+        answered["content"] = json_content(answer)
     succeeded = {status: answered}
     if path.endswith("set") and not path.startswith("batch/"):
         # The record is returned only if returnValue asks for it.
         succeeded["204"] = {"description": "The operation succeeded, and returns no record."}
     return {
         "operationId": path.replace("/", "_"),
-        "requestBody": {"required": True, "content": _json(request)},
+        "requestBody": {"required": True, "content": json_content(request)},
         "responses": succeeded
-        | dict.fromkeys(("400", "401", "403", "404", "409", "413", "422", "429"), refused),
+        | dict.fromkeys(("400", "401", "403", "404", "409", "413", "422", "429"), refused()),
     }
 
 
 def _schemas(limits: Limits) -> Schema:
     text: Schema = {"type": "string"}
-    failed = _object({"key": text, "entityName": text, "error": _reference("Refusal")}, "key")
+    failed = _object({"key": text, "entityName": text, "error": reference("Refusal")}, "key")
     named = _object({"key": text, "entityName": text}, "key")
     record = _object(
         {
@@ -127,7 +132,7 @@ def _lists(successful: Schema, failed: Schema) -> Schema:
 
 
 def _named() -> Schema:
-    return _object({"key": _reference("Key"), "entityName": _reference("EntityName")}, "key")
+    return _object({"key": reference("Key"), "entityName": reference("EntityName")}, "key")
 
 
 def _get() -> Schema:
@@ -151,7 +156,7 @@ def _set(*, extended: bool = False) -> Schema:
             "returnValue": {"type": "string", "enum": ["PREVIOUS", "LATEST"]},
             "returnMetadataFields": _fields(),
         }
-    return _requiring(_named(), ["value"], value=_reference("Value"), options=_options(options))
+    return _requiring(_named(), ["value"], value=reference("Value"), options=_options(options))
 
 
 def _query(limits: Limits) -> Schema:
@@ -180,7 +185,7 @@ def _query(limits: Limits) -> Schema:
 def _entity_query(limits: Limits) -> Schema:
     return _object(
         {
-            "entityName": _reference("EntityName"),
+            "entityName": reference("EntityName"),
             "indexName": {"type": "string"},
             "partition": {"type": "array", "items": _scalar()},
             "range": _condition(sorted(RANGE_CONDITIONS)),
@@ -242,8 +247,7 @@ def _page(limits: Limits) -> Schema:
 
 
 def _object(properties: Schema, *required: str) -> Schema:
-    made: Schema = {"type": "object", "properties": properties}
-    return made | {"required": list(required)} if required else made
+    return object_of(*required, **properties)
 
 
 def _options(properties: Schema) -> Schema:
@@ -255,11 +259,3 @@ def _requiring(schema: Schema, required: list[str], **properties: Schema) -> Sch
         "properties": schema["properties"] | properties,
         "required": [*schema.get("required", []), *required],
     }
-
-
-def _reference(name: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _json(schema: Schema) -> Schema:
-    return {"application/json": {"schema": schema}}

@@ -45,7 +45,7 @@ def installations_paths() -> Schema:
     )
     named = {"name": "installationId", "in": "path", "required": True, "schema": NAME}
     for operation in (paged, whole, details):
-        operation["responses"] |= {"401": _refused(), "403": _refused()}
+        operation["responses"] |= {"401": refused(), "403": refused()}
     return {
         "/v1/installations": {"get": paged | {"parameters": parameters}},
         "/v0/installations": {"get": whole},
@@ -55,7 +55,7 @@ def installations_paths() -> Schema:
 
 def schemas_beside() -> Schema:
     """Return the schemas that these paths refer to."""
-    installation = _object(
+    installation = object_of(
         "id",
         id=TEXT,
         installationContext=TEXT,
@@ -63,43 +63,45 @@ def schemas_beside() -> Schema:
         secondaryInstallationContexts={"type": "array", "items": TEXT},
     )
     installations = {"type": "array", "items": installation}
-    site = _object("id", id=TEXT)
+    site = object_of("id", id=TEXT)
     counts = {"type": "object", "additionalProperties": WHOLE}
-    module = _object("key", "type", key=TEXT, type=TEXT)
-    environment = _object("type", "id", type=TEXT, id=TEXT)
+    module = object_of("key", "type", key=TEXT, type=TEXT)
+    environment = object_of("type", "id", type=TEXT, id=TEXT)
     return {
-        "Installations": _object(
+        "Installations": object_of(
             "installations",
             "cursor",
             installations=installations,
             cursor={"type": ["string", "null"]},
         ),
         "InstallationList": installations,
-        "Installation": _object(
+        "Installation": object_of(
             "version",
             "installationContext",
             version=TEXT,
             installationContext=site,
             secondaryInstallationContexts={"type": "array", "items": site},
-            permissions=_object(
+            permissions=object_of(
                 scopes={"type": "array", "items": TEXT}, external={"type": "object"}
             ),
             isSandbox={"type": "boolean"},
         ),
-        "Health": _object("status", status={"const": "ok"}),
+        "Health": object_of("status", status={"const": "ok"}),
         "Document": {"type": "object"},
-        "InvocationContext": _object(
+        "InvocationContext": object_of(
             "app",
             "context",
-            app=_object(
+            app=object_of(
                 "id", "installationId", id=TEXT, installationId=TEXT,
                 environment=environment, module=module,
             ),
-            context=_object("cloudId", cloudId=TEXT, moduleKey=TEXT, userAccess={"type": "object"}),
+            context=object_of(
+                "cloudId", cloudId=TEXT, moduleKey=TEXT, userAccess={"type": "object"}
+            ),
         ),
-        "Nothing": _object() | {"additionalProperties": False},
-        "Saved": _object("name", "records", name=TEXT, records=WHOLE),
-        "Stats": _object(
+        "Nothing": object_of() | {"additionalProperties": False},
+        "Saved": object_of("name", "records", name=TEXT, records=WHOLE),
+        "Stats": object_of(
             "records",
             "answers",
             "faults",
@@ -107,9 +109,9 @@ def schemas_beside() -> Schema:
             answers=counts,
             faults=counts,
         ),
-        "Time": _object("now", "iso", now=WHOLE, iso={"type": "string", "format": "date-time"}),
-        "Transferred": _object("records", records=WHOLE, secrets=WHOLE),
-        "Spec": _object("spec", spec=TEXT),
+        "Time": object_of("now", "iso", now=WHOLE, iso={"type": "string", "format": "date-time"}),
+        "Transferred": object_of("records", records=WHOLE, secrets=WHOLE),
+        "Spec": object_of("spec", spec=TEXT),
     }  # fmt: skip
 
 
@@ -154,7 +156,7 @@ def _import() -> Schema:
 
 def _context() -> Schema:
     operation = _get("invocation_context", "The context of an invocation.", "InvocationContext")
-    operation["responses"] |= {"401": _refused(), "403": _refused()}
+    operation["responses"] |= {"401": refused(), "403": refused()}
     return operation | {"security": [{"proxy": []}]}
 
 
@@ -162,40 +164,45 @@ def _get(name: str, description: str, answer: str, *refusals: str) -> Schema:
     return {
         "operationId": name,
         "responses": {
-            "200": {"description": description, "content": _json(_reference(answer))},
-            **{status: _refused() for status in refusals},
+            "200": {"description": description, "content": json_content(reference(answer))},
+            **{status: refused() for status in refusals},
         },
     }
 
 
 def _post(name: str, request: Schema, answer: str, *refusals: str) -> Schema:
     operation = _get(name, "It is done.", answer, "400", "413", *refusals)
-    return _admin(operation | {"requestBody": {"content": _json(request)}})
+    return _admin(operation | {"requestBody": {"content": json_content(request)}})
 
 
 def _admin(operation: Schema) -> Schema:
     """Return a control request: it may have a body that is too large, or no right to be made."""
-    refused = {status: _refused() for status in ("400", "401", "403", "413")}
-    operation["responses"] |= refused
+    refusals = {status: refused() for status in ("400", "401", "403", "413")}
+    operation["responses"] |= refusals
     return operation | {"security": [{}, {"bearer": []}], "tags": ["control"]}
 
 
-def _refused() -> Schema:
-    return {"description": "The request was refused.", "content": _json(_reference("Refusal"))}
+def refused() -> Schema:
+    """Return the response to a request that is refused."""
+    content = json_content(reference("Refusal"))
+    return {"description": "The request was refused.", "content": content}
 
 
 def _closed(*required: str, **properties: Schema) -> Schema:
-    return _object(*required, **properties) | {"additionalProperties": False}
+    return object_of(*required, **properties) | {"additionalProperties": False}
 
 
-def _object(*required: str, **properties: Schema) -> Schema:
+def object_of(*required: str, **properties: Schema) -> Schema:
+    """Return the schema of an object with these members."""
     made: Schema = {"type": "object", "properties": properties}
     return made | {"required": list(required)} if required else made
 
 
-def _reference(name: str) -> Schema:
+def reference(name: str) -> Schema:
+    """Return a reference to a schema of the document."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def _json(schema: Schema) -> Schema:
+def json_content(schema: Schema) -> Schema:
+    """Return the content of a body that is JSON."""
     return {"application/json": {"schema": schema}}
