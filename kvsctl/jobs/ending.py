@@ -110,17 +110,12 @@ class Ending(msgspec.Struct, frozen=True):
         Return the exit status, which is also in each report written after the last failure.
         """
         end = self._published(end)
-        if self.job.watcher is not None:
+        watcher = self.job.watcher
+        if watcher is not None:
             error = None if end.error is None else end.error.message
-            ended = JobEnd(
-                self.tally,
-                end.elapsed_seconds,
-                error,
-                self.dry_run,
-                self.rules,
-                self._document(end),
-            )
-            self.job.watcher.note_end(ended)
+            report = self._document(end) if watcher.wants_report else None
+            seconds = end.elapsed_seconds
+            watcher.note_end(JobEnd(self.tally, seconds, error, self.dry_run, self.rules, report))
         return self._status(end)
 
     def _published(self, end: End) -> End:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 import msgspec
 from msgspec.structs import replace
@@ -90,9 +90,9 @@ class JobEnd(msgspec.Struct, frozen=True):
     """How a job ended. `error`: the message of what ended it early, if anything did.
 
     `tally` is None if it sent no requests and reads no records. `dry_run`: what it would need, if
-    it only said that. `rules`: those of a clean-up. `report`: the JSON report, if the job has one
-    of the schema of batch jobs. `installations`: how each ended, if it was a group of them.
-    `compared`: what a comparison has found.
+    it only said that. `rules`: those of a clean-up. `report`: the JSON report, if the watcher
+    wants it and the job has one of the schema of batch jobs. `installations`: how each
+    ended, if it was a group of them. `compared`: what a comparison has found.
     """
 
     tally: Tally | None
@@ -108,15 +108,24 @@ class JobEnd(msgspec.Struct, frozen=True):
 class Watcher(Protocol):
     """Who is notified of the end of a job: see `jobs.cron.watch`."""
 
+    @property
+    def wants_report(self) -> bool:
+        """Whether it reads the JSON report, which is not made for it otherwise."""
+        ...
+
     def note_end(self, end: JobEnd) -> None:
         """Take how the job ended. Its report has been published."""
         ...
 
 
 class KeptEnd:
-    """A watcher that keeps how a job ended. `end` is None until then."""
+    """A watcher that keeps how a job ended, with its report if it `wants_report`.
 
-    def __init__(self) -> None:
+    `end` is None until then.
+    """
+
+    def __init__(self, *, wants_report: bool = False) -> None:
+        self.wants_report: Final = wants_report
         self.end: JobEnd | None = None
 
     def note_end(self, end: JobEnd) -> None:

@@ -213,7 +213,7 @@ class JobJournal:
         self._started = time.monotonic()
         self._failures: FailuresFile | None = None
         self._writer: JournalWriter | None = None
-        self._executor = ThreadPoolExecutor(1, "journal")
+        self._executor: ThreadPoolExecutor | None = None
         self._tally: Tally | None = None
         self._resumed: ResumedFeed | None = None
 
@@ -289,6 +289,7 @@ class JobJournal:
             return []
         from kvsctl.journal.writer import JournalWriter
 
+        self._executor = ThreadPoolExecutor(1, "journal")
         self._writer = JournalWriter(
             self._file,
             self._job.plan.verb,
@@ -347,7 +348,8 @@ class JobJournal:
         """
         if self._writer is not None:
             self._writer.leave_executor()
-        self._executor.shutdown(wait=False)
+        if self._executor is not None:
+            self._executor.shutdown(wait=False)
 
     def _replay(self, pieces: Sequence[Record | Problem]) -> None:
         if self._failures is not None:

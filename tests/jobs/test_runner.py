@@ -17,7 +17,7 @@ from kvsctl.config.targets import Target
 from kvsctl.errors import ExitStatus, StreamError, UsageError
 from kvsctl.jobs.examine import require_rereadable
 from kvsctl.jobs.inputs import Emit, ReaderInput, Session, to_nobody
-from kvsctl.jobs.job import BatchJob, InputChecks, Journalling, Reporting
+from kvsctl.jobs.job import BatchJob, InputChecks, Journalling, KeptEnd, Reporting
 from kvsctl.jobs.runner import run_job
 from kvsctl.jobs.signals import Signals
 from kvsctl.journal.fingerprint import Fingerprint
@@ -283,3 +283,18 @@ class TestListing:
         again = self.deleting(Listing(300), tmp_path, journal)
         status = asyncio.run(run_job(replace(again, reporting=reporting), environment))
         assert (status, failures.read_bytes()) == (ExitStatus.OK, b"")
+
+
+@pytest.mark.parametrize("wants_report", [True, False])
+def test_a_report_is_made_only_for_a_watcher_that_wants_one(
+    tmp_path: Path, environment: Environment, wants_report: bool
+) -> None:
+    kept = KeptEnd(wants_report=wants_report)
+    watched = job(Verb.SET, ["a=1", "b=2"], tmp_path / "db").watched_by(kept)
+    assert asyncio.run(run_job(watched, environment)) is ExitStatus.OK
+    end = kept.end
+    assert end is not None
+    assert end.tally is not None
+    assert end.tally.succeeded == 2
+    assert (end.report is not None) is wants_report
+    assert end.report is None or end.report["succeeded"] == 2

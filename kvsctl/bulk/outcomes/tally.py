@@ -38,6 +38,7 @@ RECORD_COUNTS: Final = (
     "ambiguous",
 )
 """The counts of records. All but the first and the last add up to the first."""
+_OUTCOMES: Final = tuple(state.value for state in State)
 
 
 class FailureNote(msgspec.Struct, frozen=True):
@@ -178,7 +179,7 @@ class Tally:
 
     def check_sum(self) -> None:
         """Raise Defect unless every record that was read has exactly one outcome."""
-        ends = {state.value: getattr(self, state.value) for state in State}
+        ends = {name: getattr(self, name) for name in _OUTCOMES}
         if self.records != sum(ends.values()):
             parts = ", ".join(f"{count} {name}" for name, count in ends.items())
             raise Defect(f"the report does not add up: {self.records} records, but {parts}")

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -34,6 +34,9 @@ class Watch:
 
     The first ping is sent beside the work, which does not wait for it.
     """
+
+    wants_report: Final = False
+    """See `jobs.job.Watcher`."""
 
     def __init__(
         self,

@@ -71,7 +71,7 @@ def version() -> str:
 
 def carry_out(unit: Unit) -> UnitEnd:
     """Carry out a unit, and return how it ended. Raise nothing."""
-    environment, kept = _Quiet.new(unit), KeptEnd()
+    environment, kept = _Quiet.new(unit), KeptEnd(wants_report=True)
     _idle.clear()
     try:
         job = unit.job_of(unit.options).watched_by(kept)

@@ -1,6 +1,7 @@
 """How the work on each installation ended, as reports and ledgers have it."""
 
-from operator import add
+from collections.abc import Callable
+from operator import add, attrgetter
 from typing import Any
 
 import msgspec
@@ -51,8 +52,9 @@ class InstallationEnd(msgspec.Struct, frozen=True, gc=False):
 
 
 COUNTS = (*RECORD_COUNTS, *REQUEST_COUNTS)
+_counts_of: Callable[[Tally], tuple[int, ...]] = attrgetter(*COUNTS)
 
 
 def counts_of(tally: Tally) -> tuple[int, ...]:
     """Return the counts of a tally, in the order of `COUNTS`."""
-    return tuple(getattr(tally, name) for name in COUNTS)
+    return _counts_of(tally)
