@@ -83,18 +83,21 @@ async def error_of(task: asyncio.Task[None]) -> KvsctlError | None:
 
     The task is cancelled if the wait is. Other exceptions of the task are raised.
     """
-    task.add_done_callback(retrieve_error)
+    waiting = asyncio.current_task()
+    assert waiting is not None  # noqa: S101
+    requests = waiting.cancelling()
+    error: KvsctlError | None = None
     try:
-        await asyncio.wait([task])
-        if not task.cancelled():
-            task.result()
-    except KvsctlError as error:
-        return error
-    finally:
-        if not task.done():
-            task.cancel()
-            await asyncio.wait([task])
-    return None
+        await task  # not by asyncio.wait, whose time counts where runs are many and small
+    except KvsctlError as raised:
+        error = raised
+    except asyncio.CancelledError:
+        if waiting.cancelling() == requests:
+            return None
+        raise
+    if waiting.cancelling() > requests:
+        raise asyncio.CancelledError
+    return error
 
 
 def retrieve_error(task: asyncio.Task[Any]) -> None:

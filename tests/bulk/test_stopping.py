@@ -2,11 +2,12 @@
 
 import asyncio
 import gc
+from contextlib import suppress
 
 import pytest
 
 from kvsctl.bulk.stopping import Stopping, error_of
-from kvsctl.errors import StreamError, TargetError
+from kvsctl.errors import KvsctlError, StreamError, TargetError
 
 
 class _Clock:
@@ -152,3 +153,87 @@ def test_an_error_of_a_task_that_nobody_waits_for_any_more_is_not_printed_by_asy
 
     asyncio.run(cancel_the_wait())
     assert reported == []
+
+
+_GONE = TargetError("gone")
+
+
+async def _ending(how: str, begun: asyncio.Event) -> None:
+    """Wait until it is cancelled, and then end in one of several ways."""
+    begun.set()
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        if how == "failed":
+            raise _GONE from None
+        if how == "cancelled":
+            raise
+
+
+@pytest.mark.parametrize(
+    ("how", "error"), [("cancelled", None), ("failed", _GONE), ("finished", None)]
+)
+def test_a_task_that_is_cancelled_ends_the_wait_as_it_ends(
+    how: str, error: TargetError | None
+) -> None:
+    async def cancel_the_task() -> KvsctlError | None:
+        begun = asyncio.Event()
+        task = asyncio.create_task(_ending(how, begun))
+        waiting = asyncio.create_task(error_of(task))
+        await begun.wait()
+        task.cancel()
+        return await waiting
+
+    assert asyncio.run(cancel_the_task()) is error
+
+
+@pytest.mark.parametrize("how", ["cancelled", "failed", "finished"])
+def test_a_wait_that_is_cancelled_cancels_the_task_and_ends_after_it(how: str) -> None:
+    async def cancel_the_wait() -> bool:
+        begun = asyncio.Event()
+        task = asyncio.create_task(_ending(how, begun))
+        waiting = asyncio.create_task(error_of(task))
+        await begun.wait()
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        return task.done()
+
+    assert asyncio.run(cancel_the_wait())
+
+
+def test_a_wait_that_is_cancelled_when_the_task_has_ended_is_cancelled() -> None:
+    reported: list[str] = []
+
+    async def fail() -> None:
+        await asyncio.sleep(0)  # until the wait has begun
+        raise _GONE
+
+    async def cancel_the_wait() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _loop, context: reported.append(context["message"]))
+        task = asyncio.create_task(fail())
+        waiting = asyncio.create_task(error_of(task))
+        task.add_done_callback(lambda _task: waiting.cancel())
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    asyncio.run(cancel_the_wait())
+    gc.collect()
+    assert reported == []
+
+
+def test_a_task_that_is_cancelled_after_an_earlier_cancellation_ends_the_wait() -> None:
+    async def wait_again() -> None:
+        this = asyncio.current_task()
+        assert this is not None
+        this.cancel()
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(0)
+        begun = asyncio.Event()
+        task = asyncio.create_task(_ending("cancelled", begun))
+        loop = asyncio.get_running_loop()
+        loop.call_soon(lambda: loop.call_soon(task.cancel))  # once it waits
+        assert await error_of(task) is None
+
+    asyncio.run(wait_again())
