@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -37,6 +37,7 @@ from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile
 from kvsctl.report.escape import visible
 from kvsctl.report.log.start import log_start
+from kvsctl.report.progress.standing import Display
 from kvsctl.report.store.rules import dry_run_of
 
 if TYPE_CHECKING:
@@ -146,18 +147,22 @@ class JobListeners:
         if self._job.may_have_undo:
             self.journal.note_undo(None if self.undo is None else self.undo.path)
 
-    @contextmanager
     def showing_progress(
         self, records: int | None = None, *, lists_only: bool = False
-    ) -> Iterator[None]:
+    ) -> AbstractContextManager[None]:
         """Show how far the run is inside the block, if that is wanted.
 
         `records` and `lists_only`: see `following.Input`.
         """
         display = self._progress.display
         if display is None:
-            yield
-            return
+            return nullcontext()
+        return self._showing_on(display, records, lists_only=lists_only)
+
+    @contextmanager
+    def _showing_on(
+        self, display: Display, records: int | None, *, lists_only: bool
+    ) -> Iterator[None]:
         following = self._progress.following(
             self._about.command, self._tally, self.journal, records, lists_only=lists_only
         )

@@ -137,6 +137,8 @@ class SendQueue:
 
     def next_new(self, *, flush: bool, admits: Admits = any_batch) -> Batch | None:
         """Return a batch of records not sent before: well filled, or with `flush` any batch."""
+        if not self._lanes.waiting:
+            return None
         return self._next_of(self._packer, flush=flush, admits=admits)
 
     def _next_of(self, packer: Packer, *, flush: bool, admits: Admits) -> Batch | None:

@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Final, NamedTuple, Protocol, Self
 
 from kvsctl.durations import duration_text
@@ -62,12 +62,12 @@ class TimeLimit:
             again = STARTS_OVER if job.takes_journal else MORE_TIME
         return cls(job.schedule.max_duration_seconds, again)
 
-    @contextmanager
-    def stopping(self, run: Timed) -> Iterator[None]:
+    def stopping(self, run: Timed) -> AbstractContextManager[None]:
         """Let `run` take no new work when the time is up, if that is inside the block."""
-        if self._seconds is None:
-            yield
-            return
+        return nullcontext() if self._seconds is None else self._stopping(run)
+
+    @contextmanager
+    def _stopping(self, run: Timed) -> Iterator[None]:
 
         def end() -> None:
             self._has_ended_a_run = True

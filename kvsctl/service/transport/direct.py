@@ -94,11 +94,17 @@ class _Connections:
 class DirectCarrier:
     """A Carrier with one connection per concurrent request, each kept open and reused."""
 
-    def __init__(self, route: Route, base_path: str, timeout_seconds: float) -> None:
+    def __init__(
+        self,
+        route: Route,
+        base_path: str,
+        timeout_seconds: float,
+        connections: _Connections | None = None,
+    ) -> None:
         self._route = route
         self._base_path = base_path
         self._timeout_seconds = timeout_seconds
-        self._connections = _Connections(route, timeout_seconds * CONNECT_SHARE)
+        self._connections = connections or _Connections(route, timeout_seconds * CONNECT_SHARE)
         self._heads: dict[tuple[Method, str], bytes] = {}
         self._headers: Mapping[str, str] | None = None
 
@@ -107,9 +113,7 @@ class DirectCarrier:
 
         To close one of them closes the connections of all.
         """
-        other = DirectCarrier(self._route, self._base_path, self._timeout_seconds)
-        other._connections = self._connections
-        return other
+        return DirectCarrier(self._route, self._base_path, self._timeout_seconds, self._connections)
 
     def before_opening(self, call: Callable[[], None]) -> None:
         """Call `call` before each connection is opened. It may close idle ones, also of others."""
@@ -178,7 +182,8 @@ class DirectCarrier:
             proxy_header = route.proxy.header
         lines = [f"{method} {target} HTTP/1.1", f"host: {self.host}"]
         lines += [f"{name}: {value}" for name, value in headers_of(method, headers).items()]
-        if not all(line.isascii() and line.isprintable() for line in lines):
+        text = "".join(lines)
+        if not (text.isascii() and text.isprintable()):
             raise Unsendable("the URL or a header contains a character that is not printable ASCII")
         end = b"\r\n" if method == "GET" else b"content-length: "
         return "".join(f"{line}\r\n" for line in lines).encode() + proxy_header + end
