@@ -27,6 +27,7 @@ from kvsctl.unexpected import explained
 if TYPE_CHECKING:
     from kvsctl.jobs.cron.watch import Watch
     from kvsctl.jobs.installations.job import InstallationsJob
+    from kvsctl.jobs.store.copy import SourceCopy
 
 _PING_URL = "KVSCTL_PING_URL"
 """For a URL that process lists must not show."""
@@ -97,13 +98,21 @@ def carry_out_job(command: str, given: Given, job_of: Callable[[Given], BatchJob
     carry_out(command, given, job_of if in_parts else retried(command, job_of), run_job)
 
 
-def carry_out_on_each(command: str, given: Given, job_of: Callable[[Given], BatchJob]) -> NoReturn:
-    """Carry out a command's job on each of several installations: see `carry_out`."""
+def carry_out_on_each(
+    command: str,
+    given: Given,
+    job_of: Callable[[Given], BatchJob],
+    source_of: "Callable[[Given], SourceCopy | None] | None" = None,
+) -> NoReturn:
+    """Carry out a command's job on each of several installations: see `carry_out`.
+
+    `source_of`: see `installations_job`.
+    """
     from kvsctl.cli.installations.request import installations_job
     from kvsctl.jobs.installations.work import run_on_installations
 
     def job_on_each(given: Given) -> "InstallationsJob":
-        return installations_job(command, given, job_of)
+        return installations_job(command, given, job_of, source_of=source_of)
 
     carry_out(command, given, job_on_each, run_on_installations, has_workers_itself=True)
 

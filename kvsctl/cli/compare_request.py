@@ -10,6 +10,7 @@ from kvsctl.backups.manifest import manifest_path
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.cli.inputs import require_matching_files, set_forms
 from kvsctl.cli.installations.one_store import require_one_store
+from kvsctl.cli.installations.store import ChosenSource
 from kvsctl.cli.option_groups import Given, OptionGroup
 from kvsctl.cli.options.comparing import DiffOptions, VerifyOptions
 from kvsctl.cli.options.installations.working import InstallationsOptions
@@ -34,6 +35,8 @@ from kvsctl.jobs.compare.reading import reader_of
 from kvsctl.jobs.compare.verifying import Comparand, Verification
 from kvsctl.jobs.inputs import ReaderInput
 from kvsctl.jobs.job import BatchJob
+from kvsctl.jobs.store.copy import SourceCopy
+from kvsctl.jobs.store.copy_input import CopyInput
 from kvsctl.jobs.store.listing import ListedStore
 from kvsctl.jobs.store.side import StoreSide
 from kvsctl.limits import DEFAULT_LIMITS
@@ -72,7 +75,8 @@ def comparison(given: Given) -> Comparison:
         None if right else store_of(flags, given),
     ]
     one, other = stores
-    if one is not None and other is not None:
+    copy = given.of(ChosenSource).copy
+    if one is not None and other is not None and copy is None:
         require_different(one.target, other.target)
     plan = _plan(given, stores, has_files=bool(left or right))
     output = output_path(given)
@@ -87,7 +91,7 @@ def comparison(given: Given) -> Comparison:
     source, target = (None if store is None else _listed(store, plan) for store in stores)
     if _STDIN in (*left, *right) and not given.of(ReportOptions).quiet:
         Environment.of_process().say_stdin_is_read()
-    compared = source or _reader(given, left)
+    compared = copy or source or _reader(given, left)
     assert not isinstance(compared, StoreSide)  # noqa: S101 - a source is always listed
     return Comparison(
         left=compared,
@@ -117,16 +121,12 @@ def comparison_on_each(given: Given) -> BatchJob:
             "--ledger notes what was changed, and a comparison changes nothing",
             "Leave it out, and run the command again.",
         )
-    if options.from_ is not None:
-        raise UsageError(
-            "--from would be read once for each installation",
-            "Export it once, and compare with that: kvsctl diff -f FILE.",
-        )
     made = comparison(given)
-    assert isinstance(made.left, Reader)  # noqa: S101 - not a store
-    [store] = made.stores
+    store = made.stores[-1]
+    left = made.left
+    assert not isinstance(left, ListedStore)  # noqa: S101 - a store is copied for all of them
     return BatchJob(
-        input=ReaderInput(made.left),
+        input=ReaderInput(left) if isinstance(left, Reader) else CopyInput(left),
         plan=store.plan,
         target=store.target,
         allow_http=store.allow_http,
@@ -136,6 +136,22 @@ def comparison_on_each(given: Given) -> BatchJob:
         name="diff",
         comparison=made,
     )
+
+
+def copied_source(given: Given) -> SourceCopy | None:
+    """Return the copy that several installations are compared with; None: they are with files.
+
+    It is made when it is read. Raise UsageError.
+    """
+    given = with_prefix(given)
+    options = given.of(DiffOptions)
+    if options.from_ is None:
+        return None
+    _left(options)
+    store = source_store(options.from_, given)
+    plan = _plan(given, [store, None], has_files=False)
+    assert plan is not None  # noqa: S101 - without a file, all is listed
+    return SourceCopy(ListedStore(store, plan))
 
 
 def _left(options: DiffOptions) -> Sequence[Path]:

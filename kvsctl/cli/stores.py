@@ -78,6 +78,12 @@ def require_different(source: Target, target: Target) -> None:
         )
 
 
+def named_in_journals(target: Target) -> str:
+    """Return what tells a source from another where a job is resumed."""
+    name = target.installation
+    return target.display if name is None else f"{target.display} installation {name}"
+
+
 def database_of(store: StoreSide) -> list[Path]:
     """Return the files of the database of a store, if it is an embedded emulator."""
     files = database_files(store.target.local_path)

@@ -30,13 +30,20 @@ from kvsctl.cli.selectors import (
     selectors_shown,
     with_prefix,
 )
-from kvsctl.cli.stores import database_of, require_different, source_store, store_of
+from kvsctl.cli.stores import (
+    database_of,
+    named_in_journals,
+    require_different,
+    source_store,
+    store_of,
+)
 from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
 from kvsctl.jobs.job import BatchJob, Journalling
 from kvsctl.jobs.question import Question
 from kvsctl.jobs.store.deletions import Deletions
 from kvsctl.jobs.store.listing import ListedStore
+from kvsctl.jobs.store.making import Making
 from kvsctl.jobs.store.source import SourceInput
 from kvsctl.limits import DEFAULT_LIMITS, Limits
 from kvsctl.model import Verb
@@ -71,14 +78,15 @@ def sync_job(given: Given) -> BatchJob:
     mapping = _mapping(options, given)
     deletions = _deletions(given, listed, mapping)
     journal = _journalling(given, limits, listed)
-    source = SourceInput(listed, mapping, Rules(limits), selectors_given(given), database_of(store))
-    source = replace(
-        source,
+    making = Making(
+        mapping,
+        Rules(limits),
         refuses_rounded=keeps_numbers(store.target, given),
         needs_exact_numbers=keeps_numbers(basis.target, given),
     )
     if deletions is not None:
-        source = replace(source, note=deletions.note_source)
+        making = replace(making, note=deletions.note_source)
+    source = SourceInput(listed, making, selectors_given(given), database_of(store))
     checks = input_checks(given, source)
     require_own_files(
         given,
@@ -157,9 +165,8 @@ def _journalling(given: Given, limits: Limits | None, source: ListedStore) -> Jo
     if journal is None:
         return None
     require_by_key(source.plan)
-    target = source.store.target
-    installation = "" if target.installation is None else f" installation {target.installation}"
-    return replace(journal, identity={**journal.identity, "from": target.display + installation})
+    name = named_in_journals(source.store.target)
+    return replace(journal, identity={**journal.identity, "from": name})
 
 
 def _deletions(given: Given, source: ListedStore, mapping: KeyMapping) -> Deletions | None:

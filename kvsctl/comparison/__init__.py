@@ -8,6 +8,8 @@ values. An *entry* is a record reduced to what a comparison needs.
 - `sorting`: sort entries, on disk if there are many.
 - `memory`: what several sorters hold in memory together.
 - `pages`: the temporary file that they share.
+- `texts`: entries as bytes, in such files.
+- `stored`: sorted entries in a temporary file, which many read at the same time.
 - `joining`: walk through both sides at once, and find the differences.
 - `sampling`: choose a part of the entries.
 - `values`: which parts of two values differ.

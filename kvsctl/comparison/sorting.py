@@ -5,15 +5,14 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from operator import itemgetter
-from struct import Struct
-from typing import Final, Generic, TypeAlias, TypeVar
+from typing import Final, Generic, TypeVar
 
 from kvsctl.comparison.memory import SortingMemory
 from kvsctl.comparison.pages import PAGE_BYTES, Part
+from kvsctl.comparison.texts import Plain, entries_in, texts_of
 from kvsctl.errors import StreamError
 
-_Plain: TypeAlias = tuple[str, str, bytes]
-_E = TypeVar("_E", bound=_Plain)
+_E = TypeVar("_E", bound=Plain)
 
 _MOST_BYTES: Final = 48 << 20
 """How much a sorter that shares no memory holds before it is written to a file."""
@@ -23,7 +22,6 @@ _MOST_PARTS: Final = 64
 """How many parts are merged at a time: each takes a page of memory."""
 _ENTRIES_PER_RELEASE: Final = 200
 """Entries that are read from memory are released together."""
-_LENGTHS: Final = Struct("<III")
 _order = itemgetter(0, 1)
 
 
@@ -81,7 +79,7 @@ class Sorter(Generic[_E]):
             # A part of a higher level is older.
             parts = [part for level in reversed(self._levels) for part in level]
             self._take(len(parts) * PAGE_BYTES)
-            runs: list[Iterable[_Plain]] = [*map(_read, parts), self._released()]
+            runs: list[Iterable[Plain]] = [*map(_read, parts), self._released()]
             with self._raising_stream_error():
                 for entity, key, body in heapq.merge(*runs, key=_order):
                     yield self._make(entity, key, body)
@@ -100,7 +98,7 @@ class Sorter(Generic[_E]):
         try:
             with self._raising_stream_error():
                 self._held.sort(key=_order)
-                self._keep(self._memory.pages.written(_texts(self._held)), 0)
+                self._keep(self._memory.pages.written(texts_of(self._held)), 0)
         except StreamError as error:
             self._error = error
         self._forget_held()
@@ -113,7 +111,7 @@ class Sorter(Generic[_E]):
         parts.append(part)
         if len(parts) >= self._most_parts:
             merged = heapq.merge(*map(_read, parts), key=_order)
-            whole = self._memory.pages.written(_texts(merged))
+            whole = self._memory.pages.written(texts_of(merged))
             parts.clear()
             self._keep(whole, level + 1)
 
@@ -156,21 +154,8 @@ class Sorter(Generic[_E]):
             ) from error
 
 
-def _texts(entries: Iterable[_Plain]) -> Iterator[bytes]:
-    """Yield entries as they are written."""
-    for entity, key, body in entries:
-        names = entity.encode("utf-8", "surrogatepass"), key.encode("utf-8", "surrogatepass")
-        lengths = _LENGTHS.pack(len(names[0]), len(names[1]), len(body))
-        yield b"%b%b%b%b" % (lengths, *names, body)
-
-
-def _read(part: Part) -> Iterator[_Plain]:
-    file = part.opened()
-    while head := file.read(_LENGTHS.size):
-        entity_bytes, key_bytes, body_bytes = _LENGTHS.unpack(head)
-        entity = file.read(entity_bytes).decode("utf-8", "surrogatepass")
-        key = file.read(key_bytes).decode("utf-8", "surrogatepass")
-        yield entity, key, file.read(body_bytes)
+def _read(part: Part) -> Iterator[Plain]:
+    return entries_in(part.opened())
 
 
 def _close(parts: Iterable[Part]) -> None:

@@ -1,7 +1,7 @@
 """From options to jobs on several installations.
 
 - `chosen`: which installations the options name.
-- `store`: the store of one of them.
+- `store`: the store of one of them, and the copy of one that all are compared with.
 - `naming`: names of files with `{installation}` in them.
 - `request`: the job on each of them.
 - `one_store`: commands that do not work on several.

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
@@ -17,7 +17,7 @@ from kvsctl.cli.installations.naming import (
     require_plans_for_each,
     with_names,
 )
-from kvsctl.cli.installations.store import ChosenStore
+from kvsctl.cli.installations.store import ChosenSource, ChosenStore
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.comparing import DiffOptions
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
@@ -30,6 +30,7 @@ from kvsctl.cli.options.report import OutputOption, ReportOptions
 from kvsctl.cli.options.selection import ShardSelector
 from kvsctl.cli.records.retrying import retry_words_in_parts
 from kvsctl.cli.request import job_identity, reporting_of, schedule_of
+from kvsctl.cli.stores import named_in_journals
 from kvsctl.config.file import ConfigFile, read_config
 from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
@@ -39,6 +40,9 @@ from kvsctl.jobs.job import BatchJob
 from kvsctl.outputs.forms import Accounting, KeyForm, Printing, RecordForm
 from kvsctl.shards import parsed_shard
 
+if TYPE_CHECKING:
+    from kvsctl.jobs.store.copy import SourceCopy
+
 _JSON_LINES: Final = "jsonl"
 
 
@@ -47,10 +51,14 @@ def installations_job(
     given: Given,
     job_of: Callable[[Given], BatchJob],
     environ: Mapping[str, str] = os.environ,
+    *,
+    source_of: "Callable[[Given], SourceCopy | None] | None" = None,
 ) -> InstallationsJob:
     """Return the job of a command on each of the installations that the options name.
 
-    `job_of` makes the job of one of them. Raise UsageError if that cannot be carried out.
+    `job_of` makes the job of one of them. `source_of` returns the copy of the store that all of
+    them are compared with, if there is one: `job_of` finds it in `ChosenSource`. Raise UsageError
+    if that cannot be carried out.
     """
     require_names_for_each(given)
     require_plans_for_each(given)
@@ -59,7 +67,10 @@ def installations_job(
     choice = chosen_installations(given, config, environ)
     options = given.of(InstallationsOptions)
     has_one_input = not any(PLACE in path.name for path in files_of(given))
+    source = None if source_of is None else source_of(given)
     whole, given = given, _for_one(given)
+    if source is not None:
+        given = given.having(ChosenSource(copy=source))
     shard = whole.of(ShardOption).shard or whole.of(ShardSelector).shard
     crewing = None
     if given.of(WorkersOption) != WorkersOption():
@@ -80,9 +91,10 @@ def installations_job(
         shard=None if shard is None else parsed_shard(shard),
         canaries=options.canary,
         most_failed=None if limit is None else MostFailed.of(limit),
-        ledger=_ledgering(whole, has_one_input=has_one_input),
+        ledger=_ledgering(whole, source, has_one_input=has_one_input),
         crewing=crewing,
         retry=retry_words_in_parts(command, whole, choice.target),
+        source=source,
     )
 
 
@@ -103,11 +115,15 @@ def _for_one(given: Given) -> Given:
     return given
 
 
-def _ledgering(given: Given, *, has_one_input: bool) -> Ledgering | None:
+def _ledgering(
+    given: Given, source: "SourceCopy | None", *, has_one_input: bool
+) -> Ledgering | None:
     path = given.of(InstallationsOptions).ledger
     if path is None:
         return None
     identity = job_identity(given, limits_of(given))
+    if source is not None:
+        identity["from"] = named_in_journals(source.listed.store.target)
     retries_failed = given.of(RetryFailedOption).retry_failed
     return Ledgering(path, identity, retries_failed, has_one_input=has_one_input)
 

@@ -1,8 +1,13 @@
-"""A store that a command has chosen already."""
+"""Stores that a command has chosen already."""
+
+from typing import TYPE_CHECKING
 
 from kvsctl.cli.option_groups import OptionGroup
 from kvsctl.config.file import ConfigFile
 from kvsctl.config.targets import Target
+
+if TYPE_CHECKING:
+    from kvsctl.jobs.store.copy import SourceCopy
 
 
 class ChosenStore(OptionGroup):
@@ -10,3 +15,9 @@ class ChosenStore(OptionGroup):
 
     target: Target | None = None
     config: ConfigFile | None = None
+
+
+class ChosenSource(OptionGroup):
+    """The copy of the store that `--from` names, which several installations are compared with."""
+
+    copy: "SourceCopy | None" = None

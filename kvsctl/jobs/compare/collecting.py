@@ -1,4 +1,4 @@
-"""Keep what a listing finds, as one side of a comparison."""
+"""What a listing finds, as one side of a comparison: kept here, or in a copy that is there."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,9 @@ from kvsctl.comparison.entries import Block, Entry, blocks_of
 from kvsctl.comparison.memory import SortingMemory
 from kvsctl.comparison.sorting import Sorter
 from kvsctl.jobs.compare.reading import entry_of
+from kvsctl.jobs.store.copy import SourceCopy
 from kvsctl.model import Outcome, Record, State
+from kvsctl.service.found import is_past
 
 
 class Collector:
@@ -41,9 +43,31 @@ class Collector:
         self._sorter.close()
 
     def _take(self, outcome: Outcome) -> None:
-        record = outcome.subject
-        if outcome.found is not None and isinstance(record, Record):
-            self._sorter.add(entry_of(record.identity, outcome.found))
-        elif outcome.state is State.FAILED or outcome.skipped_by == UNDECIDED:
-            self._note(RecordsRead(1))
-            self._note(Settled([outcome]))
+        entry = _compared(outcome, self._note)
+        if entry is not None:
+            self._sorter.add(entry)
+
+
+def entries_of(copy: SourceCopy, note: Listener, now: float) -> Iterator[Block]:
+    """Yield what a copy has, as a `Collector` of the listing would. `note`: see there.
+
+    What has expired since it was read is left out. `now`: epoch seconds.
+    """
+    for page in copy.outcomes():
+        yield [
+            entry
+            for outcome in page
+            if not (outcome.found and is_past(outcome.found.expire_time, now))
+            and (entry := _compared(outcome, note)) is not None
+        ]
+
+
+def _compared(outcome: Outcome, note: Listener) -> Entry | None:
+    """Return what was found, to be compared; None if nothing was. Note what is not known."""
+    record = outcome.subject
+    if outcome.found is not None and isinstance(record, Record):
+        return entry_of(record.identity, outcome.found)
+    if outcome.state is State.FAILED or outcome.skipped_by == UNDECIDED:
+        note(RecordsRead(1))
+        note(Settled([outcome]))
+    return None

@@ -16,7 +16,7 @@ from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.comparison.entries import Block, FileSide
 from kvsctl.comparison.joining import Comparer, join, same_text
 from kvsctl.errors import ExitStatus, KvsctlError, StreamError, UsageError
-from kvsctl.jobs.compare.collecting import Collector
+from kvsctl.jobs.compare.collecting import Collector, entries_of
 from kvsctl.jobs.compare.comparison_ending import ComparisonEnding
 from kvsctl.jobs.compare.printing import DifferencePrinting, Printer
 from kvsctl.jobs.compare.reading import (
@@ -33,6 +33,7 @@ from kvsctl.jobs.job import Reporting, Schedule, Watcher, labels_of
 from kvsctl.jobs.progress.showing import Shown, showing_progress
 from kvsctl.jobs.replacing import require_replaceable
 from kvsctl.jobs.runner import ALONE, Among, Interrupts, NoInterrupts
+from kvsctl.jobs.store.copy import SourceCopy
 from kvsctl.jobs.store.listing import ListedStore, list_store
 from kvsctl.jobs.store.side import StoreSide
 from kvsctl.jsonequal import are_equal
@@ -45,9 +46,10 @@ from kvsctl.report.progress.following import Input
 from kvsctl.report.store.differences import Compared
 from kvsctl.shards import Shard
 
-Left: TypeAlias = Reader | ListedStore
+Left: TypeAlias = Reader | ListedStore | SourceCopy
 Right: TypeAlias = Reader | ListedStore | StoreSide
-"""A side: files, a store that is listed, or one that is only asked for the keys of the left."""
+"""A side: files, a store that is listed, a copy of one that was listed for several comparisons, or
+one that is only asked for the keys of the left."""
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,9 +100,11 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         return replace(self, watcher=watcher)
 
 
-def _store_of(side: Right) -> StoreSide | None:
+def _store_of(side: Left | Right) -> StoreSide | None:
     if isinstance(side, Reader):
         return None
+    if isinstance(side, SourceCopy):
+        return side.listed.store
     return side.store if isinstance(side, ListedStore) else side
 
 
@@ -230,6 +234,9 @@ class _Comparing:
             if isinstance(side, ListedStore):
                 sides.append(await self._listed(side, opened))
                 continue
+            if isinstance(side, SourceCopy):
+                sides.append(entries_of(side, self.tally, time.time()))
+                continue
             files.append(FileSide(side, counting(self.tally)))
             sides.append(selected(_part_of(files[-1].blocks(), self._job.shard), self._job.covers))
         # What is not in order is sorted here: until that is done, an interrupt ends the process.
@@ -340,5 +347,5 @@ def _about(job: Comparison) -> About:
     return About("diff", target, __version__, datetime.now(UTC), local_path, shard=shard)
 
 
-def _name(side: Right) -> str:
+def _name(side: Left | Right) -> str:
     return FileSide(side, lambda _: None).name if isinstance(side, Reader) else side.name

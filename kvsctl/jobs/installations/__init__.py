@@ -6,6 +6,7 @@
 - `requirements`: what must hold before it is begun.
 - `part`: carry out the job of one of them.
 - `cleaning`: a clean-up of them: `counting` lists each, `consent` asks once for all.
+- `sources`: jobs that compare all of them with one store.
 - `plans`: carry out the plan of each.
 - `runs`, `sharing`: what the jobs share: signals, connections, standard output.
 - `ledger`, `ledger_lines`: where a stopped job resumes.

@@ -24,6 +24,7 @@ from kvsctl.jobs.job import JobEnd
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile, error_members, report_document
 from kvsctl.report.failed.retry_line import retry_lines
+from kvsctl.report.installations.source import source_line, source_members
 from kvsctl.report.installations.table import print_lines
 from kvsctl.report.schema import document_line
 from kvsctl.report.store.differences import found_parts
@@ -115,7 +116,15 @@ class Ending(msgspec.Struct, frozen=True):
         lines = [line.members for line in self.sum.lines]
         error = {} if end.error is None else {"error": error_members(end.error)}
         compared = {} if self.sum.compared is None else asdict(self.sum.compared)
-        return document | compared | rules | dry_run | error | {"installations": lines}
+        lines_of = {"installations": lines}
+        return document | compared | rules | dry_run | error | self._source_members | lines_of
+
+    @property
+    def _source_members(self) -> dict[str, Any]:
+        copy = self.job.source
+        if copy is None or copy.tally.is_blank:
+            return {}
+        return {"source": source_members(copy.name, copy.tally, copy.elapsed_seconds)}
 
     def _print_tables(self, end: "_End") -> None:
         environment, tally = self.environment, self.sum.tally
@@ -129,6 +138,9 @@ class Ending(msgspec.Struct, frozen=True):
         if self.sum.compared is not None:
             found = found_parts(self.sum.compared)
             text += painted([(separator_of(environment).join(found), "")], environment)
+        copy = self.job.source
+        if copy is not None and not copy.tally.is_blank:
+            text += source_line(copy.name, copy.tally, copy.elapsed_seconds, environment)
         environment.write_stderr(text + rule_lines(self.sum.rules, environment))
         print_lines(environment, self.sum.lines, shows_all=is_verbose)
         if tally.groups:
@@ -142,6 +154,10 @@ class Ending(msgspec.Struct, frozen=True):
 
     def _is_refused(self, end: "_End") -> bool:
         """Return whether an error has ended the job before it worked on a record."""
+        if end.error is None:
+            return False
+        if self.sum.not_begun == len(self.sum.lines):
+            return True
         is_refusal = isinstance(end.error, UsageError | Interrupted | WorkLeft)
         return is_refusal and self.sum.tally.records == self.sum.tally.skipped
 

@@ -15,6 +15,7 @@ from kvsctl.shards import Shard
 
 if TYPE_CHECKING:
     from kvsctl.jobs.fan_out.installations.member import Crewing
+    from kvsctl.jobs.store.copy import SourceCopy
     from kvsctl.report.failed.retry_line import RetryWords
 
 
@@ -39,7 +40,7 @@ class InstallationsJob(msgspec.Struct, frozen=True, kw_only=True):
     `shard`: the part of the installations that it works on; None: all of them.
     `most_failed`: after how many failed installations no other one is begun. `crewing`: the
     workers that carry it out; None: this process does. `retry`: the words of the command that
-    retries failures; None: none does.
+    retries failures; None: none does. `source`: the store that all of them are compared with.
     """
 
     name: str
@@ -55,6 +56,7 @@ class InstallationsJob(msgspec.Struct, frozen=True, kw_only=True):
     crewing: "Crewing | None" = None
     watcher: Watcher | None = None
     retry: "RetryWords | None" = None
+    source: "SourceCopy | None" = None
 
     @property
     def command(self) -> str:

@@ -11,11 +11,15 @@ from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.shared_window import SharedWindow
 from kvsctl.config.targets import Target
 from kvsctl.errors import ExitStatus, KvsctlError
+from kvsctl.files.sinks import ByteSink
+from kvsctl.jobs.cleanup.spool import spool_memory
+from kvsctl.jobs.connect import Carriers
 from kvsctl.jobs.installations.job import InstallationsJob
 from kvsctl.jobs.job import BatchJob, JobEnd, KeptEnd
 from kvsctl.jobs.runner import Among, Interrupts, run_job
 from kvsctl.report.console import Environment
 from kvsctl.report.installations.ends import InstallationEnd, counts_of
+from kvsctl.report.progress.standing import Display
 from kvsctl.unexpected import explained
 
 if TYPE_CHECKING:
@@ -41,6 +45,29 @@ class Around(NamedTuple):
     among: Among
     ends_at: float
     window: SharedWindow
+
+
+def around_parts(
+    environment: Environment,
+    display: Display | None,
+    interrupts: Interrupts,
+    carriers: Carriers,
+    ends_at: float,
+    stdout_sink: Callable[[Callable[[], None]], ByteSink] | None,
+) -> Around:
+    """Return what surrounds the job of each. `environment` is that of the job as a whole."""
+    environment = replace(
+        environment,
+        stderr_fd=None,
+        stderr_is_terminal=False,
+        stdin_is_terminal=False,
+        can_redraw=False,
+        log=None,
+        stdout_sink=stdout_sink,
+        display=display,
+    )
+    among = Among(carriers, spool_memory())
+    return Around(environment, interrupts, among, ends_at, SharedWindow())
 
 
 Changed: TypeAlias = Callable[[BatchJob], BatchJob]

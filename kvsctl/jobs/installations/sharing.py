@@ -3,8 +3,11 @@
 from collections.abc import Callable
 from typing import Final
 
+from kvsctl.errors import UsageError
 from kvsctl.files.descriptors import spare_descriptors
 from kvsctl.files.sinks import ByteSink, DescriptorWriter
+from kvsctl.jobs.job import BatchJob
+from kvsctl.report.console import Environment
 from kvsctl.service.transport.shared import MOST_IN_FLIGHT, SharedCarriers
 
 _SHARE_OF_CONNECTIONS: Final = 0.75
@@ -48,6 +51,15 @@ class SharedStdout:
         """Wake the jobs. The writer's thread calls it."""
         for moved in tuple(self._moved):
             moved()
+
+
+def shared_stdout(job: BatchJob, environment: Environment) -> SharedStdout | None:
+    """Return what all print to; None if they do not print. Raise UsageError if it is closed."""
+    if not job.has_stdout:
+        return None
+    if environment.stdout_fd is None:
+        raise UsageError("cannot print records: stdout is closed", "Use --output FILE.")
+    return SharedStdout(environment.stdout_fd)
 
 
 class _Part:

@@ -9,15 +9,11 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from msgspec.structs import replace
-
 from kvsctl import __version__
-from kvsctl.bulk.shared_window import SharedWindow
 from kvsctl.config.targets import Target
-from kvsctl.errors import RUN_AGAIN, ExitStatus, KvsctlError, UsageError
+from kvsctl.errors import RUN_AGAIN, ExitStatus, KvsctlError, UsageError, WorkLeft
 from kvsctl.files.claims import require_unused, require_writable, resolved
 from kvsctl.jobs.access import require_permitted, require_rehearsable
-from kvsctl.jobs.cleanup.spool import spool_memory
 from kvsctl.jobs.cron.lock import locked
 from kvsctl.jobs.cron.time_limit import MORE_TIME, TimeLimit, Untouched
 from kvsctl.jobs.ending import graver
@@ -25,7 +21,7 @@ from kvsctl.jobs.installations.cleaning import Cleaning
 from kvsctl.jobs.installations.counting import Counted
 from kvsctl.jobs.installations.ending import Ending
 from kvsctl.jobs.installations.job import InstallationsJob
-from kvsctl.jobs.installations.part import Around, PartEnd, work_on
+from kvsctl.jobs.installations.part import Around, PartEnd, around_parts, work_on
 from kvsctl.jobs.installations.plans.applying import Applying
 from kvsctl.jobs.installations.requirements import (
     part_of,
@@ -34,14 +30,19 @@ from kvsctl.jobs.installations.requirements import (
     template_of,
 )
 from kvsctl.jobs.installations.runs import Runs
-from kvsctl.jobs.installations.sharing import SharedStdout, shared_carriers
+from kvsctl.jobs.installations.sharing import shared_carriers, shared_stdout
+from kvsctl.jobs.installations.sources.reading import (
+    before_reading,
+    others_than_source,
+    read_source,
+)
 from kvsctl.jobs.installations.stops import Stops
 from kvsctl.jobs.installations.sums import Sum
 from kvsctl.jobs.job import BatchJob
 from kvsctl.jobs.progress.many import ManyProgress, was_stopped
 from kvsctl.jobs.question import ANSWER_IN_TIME, ask
 from kvsctl.jobs.replacing import require_replaceable
-from kvsctl.jobs.runner import Among, Interrupts
+from kvsctl.jobs.runner import Interrupts
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile
 from kvsctl.service.transport.shared import SharedCarriers
@@ -70,6 +71,7 @@ async def run_on_installations(
         targets = await job.choice.targets()
         if not targets:
             raise UsageError("there are no installations", "Is the app installed anywhere?")
+        targets = others_than_source(job, targets, environment)
         require_names(targets)
         template = template_of(job, targets)
         require_possible(template)
@@ -112,7 +114,7 @@ class _Work:
         self._started_at = datetime.now(UTC)
         self._is_out_of_time = False
         self._untouched: Untouched | None = None
-        self._refusal: UsageError | None = None
+        self._refusal: KvsctlError | None = None
         self._ended = 0
         self._progress = ManyProgress(
             environment,
@@ -137,17 +139,25 @@ class _Work:
                 closing.callback(report.close)
             self._open_ledger(closing)
             self._open_groups(closing)
-            stdout = self._shared_stdout()
+            stdout = shared_stdout(self._template, self._environment)
             carriers = self._carriers()
             self._at_once = carriers.clients
-            around = self._around(carriers, stdout)
+            around = around_parts(
+                self._environment,
+                self._progress.display,
+                self._runs,
+                carriers,
+                self._limit.ends_at,
+                None if stdout is None else stdout.sink,
+            )
             with (
                 self._interrupts.stopping(self._runs, self._progress.write_above, self._noun),
                 self._limit.stopping(self),
             ):
                 gc.freeze()  # what stays is not looked at by each collection
                 try:
-                    await self._all(around, closing)
+                    if await self._has_source(closing):
+                        await self._all(around, closing)
                 finally:
                     await carriers.aclose()
             broken = None if stdout is None else stdout.complete()
@@ -227,29 +237,8 @@ class _Work:
         require_unused(resolved(path), "the report")
         return ReportFile(path)
 
-    def _shared_stdout(self) -> SharedStdout | None:
-        if not self._template.has_stdout:
-            return None
-        if self._environment.stdout_fd is None:
-            raise UsageError("cannot print records: stdout is closed", "Use --output FILE.")
-        return SharedStdout(self._environment.stdout_fd)
-
     def _carriers(self) -> SharedCarriers:
         return shared_carriers(min(self._job.at_once, len(self._targets)))
-
-    def _around(self, carriers: SharedCarriers, stdout: SharedStdout | None) -> Around:
-        environment = replace(
-            self._environment,
-            stderr_fd=None,
-            stderr_is_terminal=False,
-            stdin_is_terminal=False,
-            can_redraw=False,
-            log=None,
-            stdout_sink=None if stdout is None else stdout.sink,
-            display=self._progress.display,
-        )
-        among = Among(carriers, spool_memory())
-        return Around(environment, self._runs, among, self._limit.ends_at, SharedWindow())
 
     def _about(self) -> About:
         count = len(self._targets)
@@ -261,6 +250,21 @@ class _Work:
             covers=counted(count, "installation"),
             shard=None if self._job.shard is None else str(self._job.shard),
         )
+
+    async def _has_source(self, closing: ExitStack) -> bool:
+        """Read the source, if there is one. Return whether the installations can be begun."""
+        copy = self._job.source
+        if copy is None or not self._left:
+            return True
+        closing.callback(copy.close)
+        self._untouched = before_reading(self._template)
+        error = await read_source(self._job, copy, self._environment, self._runs, self._limit)
+        if error is not None and not isinstance(error, WorkLeft):
+            self._refusal = error
+        if error is not None or self._is_stopping:
+            return False
+        self._untouched = None
+        return True
 
     async def _all(self, around: Around, closing: ExitStack) -> None:
         cleaning = Cleaning.of(self._template) or Applying.of(self._template)

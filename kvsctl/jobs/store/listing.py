@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from kvsctl.bulk.events import Listener
 from kvsctl.bulk.pacing.app_invocations import pacer_of
+from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.errors import KvsctlError
 from kvsctl.jobs.connect import Carriers, connected
 from kvsctl.jobs.cron.time_limit import TimeLimit
@@ -35,10 +36,13 @@ async def list_store(
     limit: TimeLimit,
     note: Callable[[str], None],
     carriers: Carriers | None = None,
+    *,
+    pacer: Pacer | None = None,
 ) -> KvsctlError | None:
     """List a store to its end. Return the error that ended this early, if any.
 
-    `carriers`: connections that are shared with others.
+    `carriers`: connections that are shared with others. `pacer`: that of all requests to the store,
+    if there are others.
     """
     store = listed.store
     target = connected(
@@ -50,7 +54,7 @@ async def list_store(
         carriers=carriers,
     )
     async with target as service:
-        pacer = pacer_of(store.plan.pace)
+        pacer = pacer or pacer_of(store.plan.pace)
         run = ListingRun(listed.plan, store.plan, service, listeners, pacer=pacer, notice=note)
         with interrupts.stopping(run, note), limit.stopping(run):
             error = await run.work()

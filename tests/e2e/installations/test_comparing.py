@@ -97,7 +97,6 @@ def test_a_canary_that_differs_is_the_last(inside: Command, tmp_path: Path) -> N
         (("-f", "IN", "--as", "text"), "--as text does not say which installation a record is of"),
         (("-f", "-"), "stdin can be read only once"),
         (("-f", "IN", "--with", "IN"), "--with compares files, and installations are stores"),
-        (("--from", "local", "--all"), "--from would be read once for each installation"),
         (("-f", "IN", "--ledger", "l"), "--ledger notes what was changed"),
     ],
 )

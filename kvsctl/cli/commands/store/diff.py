@@ -48,7 +48,8 @@ def diff_command(given: Given) -> None:
     differ. Expiry is not compared. The exit code is 1 if anything differs.
 
     With -f and without a selector, only the keys of FILE are read from the target; otherwise the
-    target is listed. On several installations, {installation} in the name of FILE is that of each.
+    target is listed. On several installations, {installation} in the name of FILE is that of each,
+    and TARGET is read once for all of them.
     """
     from kvsctl.cli.carry_out import (
         carry_out,
@@ -56,10 +57,10 @@ def diff_command(given: Given) -> None:
         names_several,
         require_one_for_all,
     )
-    from kvsctl.cli.compare_request import comparison, comparison_on_each
+    from kvsctl.cli.compare_request import comparison, comparison_on_each, copied_source
     from kvsctl.jobs.compare.comparing import compare
 
     if names_several(given):
-        carry_out_on_each("diff", given, comparison_on_each)
+        carry_out_on_each("diff", given, comparison_on_each, copied_source)
     require_one_for_all(given)
     carry_out("diff", given, comparison, compare)

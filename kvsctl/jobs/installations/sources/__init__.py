@@ -1,0 +1,4 @@
+"""Jobs that compare several installations with one store, which is read once for all of them.
+
+- `reading`: read it, and leave it out of the installations.
+"""

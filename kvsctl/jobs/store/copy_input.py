@@ -1,0 +1,111 @@
+"""A copy of a store as the input of a job."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from kvsctl.bulk.events import RecordsRead, Settled
+from kvsctl.bulk.feeds import AsyncFeed, Feed
+from kvsctl.jobs.inputs import Emit, Session, to_nobody
+from kvsctl.jobs.store.arrivals import Piece
+from kvsctl.jobs.store.copy import Page, SourceCopy
+from kvsctl.jobs.store.making import Making
+from kvsctl.journal.fingerprint import Fingerprint
+from kvsctl.listing.ranges import Range
+from kvsctl.listing.remainder import Move, Remainder
+from kvsctl.model import Outcome, PieceList
+from kvsctl.report.document import InputRead
+
+
+class CopyInput(msgspec.Struct, frozen=True):
+    """What a copy of a store holds, as the records to set that `making` makes of it.
+
+    It is what `SourceInput` is for the store itself. `selection` holds the options that choose, by
+    name.
+    """
+
+    copy: SourceCopy
+    making: Making = msgspec.field(default_factory=Making)
+    selection: Mapping[str, Any] = msgspec.field(default_factory=dict)
+
+    def feed(self, session: Session | None = None, emit: Emit = to_nobody) -> Feed:
+        """See JobInput."""
+        remainder = None if session is None else session.remainder
+        return AsyncFeed(self._records(remainder, emit if session is None else session.emit))
+
+    def fraction_read(self) -> float | None:
+        """See JobInput."""
+        return None
+
+    @property
+    def is_typed(self) -> bool:
+        """See JobInput."""
+        return False
+
+    @property
+    def is_listing(self) -> bool:
+        """See JobInput. A later run makes another copy."""
+        return True
+
+    @property
+    def places(self) -> Sequence[Path | int]:
+        """See JobInput."""
+        return ()
+
+    @property
+    def single_use(self) -> str | None:
+        """See JobInput."""
+        return None
+
+    def fingerprint(self) -> list[Fingerprint]:
+        """See JobInput. It is that of the store: a journal of either resumes with the other."""
+        return [{"kind": "listing", "selection": dict(self.selection)}]
+
+    def inputs_read(self) -> list[InputRead]:
+        """See JobInput."""
+        return [{"source": self.copy.name, "format": "listing", "compression": None}]
+
+    def warnings(self) -> list[str]:
+        """See JobInput."""
+        return []
+
+    async def _records(
+        self, remainder: Remainder | None, emit: Emit
+    ) -> AsyncGenerator[PieceList, None]:
+        """Yield the records of each page of the copy, and emit what is skipped."""
+        for page in self._pages(remainder):
+            pieces: list[Piece] = []
+            for outcome in page:
+                piece = self.making.piece(outcome)
+                if isinstance(piece, Outcome):
+                    emit(RecordsRead(1))
+                    emit(Settled([piece]))
+                else:
+                    pieces.append(piece)
+            if pieces:
+                yield pieces
+            else:
+                await asyncio.sleep(0)  # nobody is waited for: others get a turn
+
+    def _pages(self, remainder: Remainder | None) -> Iterator[Page]:
+        """Yield what is left of an earlier run, and note in the remainder how far that is."""
+        if remainder is None:
+            yield from self.copy.outcomes()
+            return
+        spaces = self.copy.listed.plan.spaces
+        left = remainder.begin({number: [Range.of_prefix("")] for number in range(len(spaces))})
+        position = remainder.position
+        for number, space in enumerate(spaces):
+            entity = "" if space is None else space.entity
+            for range_ in left[number]:
+                rest = range_
+                for page in self.copy.outcomes_in(entity, range_, position):
+                    keys = [one.subject.identity.key for one in page if one.subject.identity]
+                    before, rest = rest, rest._replace(after=keys[-1])
+                    remainder.note(position, keys, [Move(number, before, [rest])])
+                    position += len(page)
+                    yield page
+                remainder.note(position, (), [Move(number, rest, [])])
