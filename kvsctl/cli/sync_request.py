@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from kvsctl.bulk.settling.precondition import Precondition, WriteIf
 from kvsctl.cli.inputs import input_checks, limits_of
-from kvsctl.cli.installations.one_store import require_one_store
+from kvsctl.cli.installations.store import ChosenSource
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.comparing import SyncOptions
@@ -39,8 +39,11 @@ from kvsctl.cli.stores import (
 )
 from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
+from kvsctl.jobs.inputs import JobInput
 from kvsctl.jobs.job import BatchJob, Journalling
 from kvsctl.jobs.question import Question
+from kvsctl.jobs.store.copy import SourceCopy
+from kvsctl.jobs.store.copy_input import CopyInput
 from kvsctl.jobs.store.deletions import Deletions
 from kvsctl.jobs.store.listing import ListedStore
 from kvsctl.jobs.store.making import Making
@@ -53,30 +56,25 @@ from kvsctl.records.shapes import KeyTemplate
 from kvsctl.selection.mapping import KeyMapping, mapped_selection
 
 _EXAMPLE: Final = "For example: kvsctl sync --from prod -t staging user:"
-_ONE_STORE: Final = (
-    "sync would read its source once for each of them",
-    "Export the source once, and write what differs to all of them: kvsctl set -f FILE "
-    "--changed-only --all-installations",
-)
 _TEMPLATE: Final = "copy:{key}"
+_NOT_KNOWN: Final = " How many these are is not known before both stores are read; diff shows them."
 _WHOLE_KEY: Final = "key"
 _REST: Final = "rest"
 
 
 def sync_job(given: Given) -> BatchJob:
     """Return the job of `sync`. Raise UsageError if it cannot be carried out."""
-    require_one_store(given, *_ONE_STORE)
     given, options = with_prefix(given), given.of(SyncOptions)
-    _require_possible(options, given)
-    assert options.from_ is not None  # noqa: S101
+    copy = given.of(ChosenSource).copy
+    listed = _listed(given) if copy is None else copy.listed
+    store = listed.store
     limits = limits_of(given)
     basis = basis_of(given, Verb.SET, limits=limits or DEFAULT_LIMITS)
     basis = basis._replace(plan=refusing_rounded(basis.plan, basis.target, given))
-    store = source_store(options.from_, given)
-    require_different(store.target, basis.target)
-    listed = ListedStore(store, listing_plan(given, store.plan))
+    if copy is None:
+        require_different(store.target, basis.target)
     mapping = _mapping(options, given)
-    deletions = _deletions(given, listed, mapping)
+    deletions = _deletions(given, listed, mapping, copy)
     journal = _journalling(given, limits, listed)
     making = Making(
         mapping,
@@ -84,9 +82,14 @@ def sync_job(given: Given) -> BatchJob:
         refuses_rounded=keeps_numbers(store.target, given),
         needs_exact_numbers=keeps_numbers(basis.target, given),
     )
-    if deletions is not None:
+    if deletions is not None and copy is None:
         making = replace(making, note=deletions.note_source)
-    source = SourceInput(listed, making, selectors_given(given), database_of(store))
+    selection = selectors_given(given)
+    source: JobInput = (
+        SourceInput(listed, making, selection, database_of(store))
+        if copy is None
+        else CopyInput(copy, making, selection)
+    )
     checks = input_checks(given, source)
     require_own_files(
         given,
@@ -113,29 +116,50 @@ def sync_job(given: Given) -> BatchJob:
         confirmed_target=given.of(ConfirmOption).confirm,
         deletions=deletions,
         repeats_cheaply=True,
-        question=_question(given, basis.target, source),
+        question=_question(given, basis.target, listed, is_copied=copy is not None),
     )
 
 
-def _question(given: Given, target: Target, source: SourceInput) -> Question | None:
+def copied_source(given: Given) -> SourceCopy:
+    """Return the copy that is written to several installations. It is made when it is read.
+
+    Raise UsageError.
+    """
+    return SourceCopy(_listed(with_prefix(given)))
+
+
+def _listed(given: Given) -> ListedStore:
+    """Return the source, and what of it is listed. Raise UsageError if that is not possible."""
+    options = given.of(SyncOptions)
+    _require_possible(options, given)
+    assert options.from_ is not None  # noqa: S101
+    store = source_store(options.from_, given)
+    return ListedStore(store, listing_plan(given, store.plan))
+
+
+def _question(
+    given: Given, target: Target, source: ListedStore, *, is_copied: bool
+) -> Question | None:
     """Return what the user is asked before records are written; None if nobody is asked.
 
     How many records differ is not known before both stores are read, which is most of the work.
+    Where the source is copied, all installations are compared with the copy before the user is
+    asked.
     """
     if given.of(YesOption).yes or given.of(CheckingOptions).dry_run:
         return None
-    chosen = selectors_shown(source.selection)
-    what = source.source.plan.covers + (f" with {chosen}" if chosen else "")
+    chosen = selectors_shown(selectors_given(given))
+    what = source.plan.covers + (f" with {chosen}" if chosen else "")
     template = given.of(SyncOptions).key_template
     named = [] if template is None else [f"Each is written under the key {template}."]
     return Question(
         "write",
         target,
         notes=[
-            f"The source is {source.source.name}: {what}.",
+            f"The source is {source.name}: {what}.",
             *named,
-            "Only records that differ are written, and nothing is deleted. How many these are is "
-            "not known before both stores are read; diff shows them.",
+            "Only records that differ are written, and nothing is deleted."
+            + ("" if is_copied else _NOT_KNOWN),
         ],
         refusal="nothing was written",
     )
@@ -169,7 +193,9 @@ def _journalling(given: Given, limits: Limits | None, source: ListedStore) -> Jo
     return replace(journal, identity={**journal.identity, "from": name})
 
 
-def _deletions(given: Given, source: ListedStore, mapping: KeyMapping) -> Deletions | None:
+def _deletions(
+    given: Given, source: ListedStore, mapping: KeyMapping, copy: SourceCopy | None
+) -> Deletions | None:
     """Return what plans deletions; None if nobody asked for a plan."""
     path = given.of(SyncOptions).plan
     if path is None:
@@ -180,7 +206,7 @@ def _deletions(given: Given, source: ListedStore, mapping: KeyMapping) -> Deleti
     store = replace(store, plan=refusing_rounded(store.plan, store.target, given))
     target = ListedStore(store, plan)
     path = named(path, datetime.now(UTC), target.store.target)
-    return Deletions(path, source, target, mapping)
+    return Deletions(path, source, target, mapping, copy)
 
 
 def _mapping(options: SyncOptions, given: Given) -> KeyMapping:

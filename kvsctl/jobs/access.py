@@ -30,6 +30,8 @@ def require_permitted(job: BatchJob, environment: Environment) -> None:
     if job.has_consent is not None:
         done = "deleted" if job.plan.verb is Verb.DELETE else "changed"
         require_answerable(environment, has_consent=job.has_consent, refusal=f"nothing was {done}")
+    if job.question is not None:
+        require_answerable(environment, has_consent=False, refusal=job.question.refusal)
     require_confirmed(job.command, target, confirmed, environment)
 
 

@@ -30,7 +30,7 @@ from kvsctl.jobs.inputs import Session, say_stdin_is_read
 from kvsctl.jobs.job import BatchJob
 from kvsctl.jobs.journal import begun, is_begun, opened_journal
 from kvsctl.jobs.listeners import JobListeners
-from kvsctl.jobs.question import ask, require_answerable
+from kvsctl.jobs.question import ask
 from kvsctl.jobs.replacing import require_replaceable
 from kvsctl.jobs.signals import Steered, Stoppable
 from kvsctl.journal.state import Stage
@@ -136,7 +136,6 @@ async def run_job(
         return await carry_out_dry_run(job, _about(job), environment)
     require_permitted(job, environment)
     if job.question is not None:
-        require_answerable(environment, has_consent=False, refusal=job.question.refusal)
         await ask(job.question, environment)
     limit = TimeLimit.of(job)
     if (warning := starting_over(job)) is not None and not job.reporting.quiet:

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from kvsctl.cli.option_groups import Given, OptionGroup
 from kvsctl.cli.options.cleanup.deleting import PlanOptions, UndoOptions
+from kvsctl.cli.options.comparing import SyncOptions
 from kvsctl.cli.options.journal import JournalOptions
 from kvsctl.cli.options.listing import ExportOptions
 from kvsctl.cli.options.report import FailuresOption, OutputOption
@@ -15,6 +16,7 @@ WRITTEN: Final[tuple[tuple[str, type[OptionGroup], str], ...]] = (
     ("-o", OutputOption, "output"),
     ("--undo", UndoOptions, "undo"),
     ("--plan", PlanOptions, "plan"),
+    ("--plan", SyncOptions, "plan"),
     ("--failures", FailuresOption, "failures"),
     ("--journal", JournalOptions, "journal"),
     ("--manifest", ExportOptions, "manifest"),

@@ -8,7 +8,7 @@ from kvsctl.cli.fan_out.naming import WRITTEN
 from kvsctl.cli.option_groups import Given, OptionGroup
 from kvsctl.cli.options.cleanup.applying import ApplyOptions
 from kvsctl.cli.options.cleanup.deleting import PlanOptions, UndoOptions
-from kvsctl.cli.options.comparing import DiffOptions
+from kvsctl.cli.options.comparing import DiffOptions, SyncOptions
 from kvsctl.cli.options.input import FileOption, InputOptions
 from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
@@ -16,7 +16,7 @@ from kvsctl.outputs.names import name_in_files, require_known_places
 
 PLACE: Final = "{installation}"
 _STREAM: Final = Path("-")
-_DATED: Final = (UndoOptions, PlanOptions)
+_DATED: Final = (UndoOptions, PlanOptions, SyncOptions)
 """Their names are checked where the date is put into them."""
 
 

@@ -67,8 +67,8 @@ def installations_job(
     choice = chosen_installations(given, config, environ)
     options = given.of(InstallationsOptions)
     has_one_input = not any(PLACE in path.name for path in files_of(given))
-    source = None if source_of is None else source_of(given)
     whole, given = given, _for_one(given)
+    source = None if source_of is None else source_of(given)
     if source is not None:
         given = given.having(ChosenSource(copy=source))
     shard = whole.of(ShardOption).shard or whole.of(ShardSelector).shard

@@ -143,12 +143,13 @@ async def look_up(
     *,
     is_written: Callable[[Run], bool] = lambda _: True,
     carriers: Carriers | None = None,
+    pacer: Pacer | None = None,
 ) -> KvsctlError | None:
     """Read and compare all entries. Return the error that ended this early, if any.
 
     `is_written` returns whether the output can take more; it may stop the run, and wakes it when it
-    can. `carriers`: connections that are shared with others. Raise UsageError or StreamError if the
-    first block cannot be read.
+    can. `carriers`: connections that are shared with others. `pacer`: that of another run on the
+    store, before or after. Raise UsageError or StreamError if the first block cannot be read.
     """
     # What is not in order is sorted here: until that is done, an interrupt ends the process.
     rest = iter(blocks)
@@ -162,7 +163,7 @@ async def look_up(
         carriers=carriers,
     )
     async with target as service:
-        run = lookup_run(store.plan, service, lookup, listeners, is_written=is_written)
+        run = lookup_run(store.plan, service, lookup, listeners, is_written=is_written, pacer=pacer)
         with interrupts.stopping(run, note), limit.stopping(run):
             error = await run.work(ReadyFeed(lookup.records(chain([first], rest))))
         lookup.close()

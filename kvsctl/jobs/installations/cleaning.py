@@ -30,6 +30,25 @@ _COST_OF_LISTING: Final = 500
 """What a listing takes besides its records, in records."""
 
 
+class RecentPacers:
+    """The pacers of installations, each kept as long as what it has counted matters: a minute."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[float, Pacer]] = {}
+
+    def keep(self, installation: str, pacer: Pacer) -> None:
+        """Keep a pacer, and forget those that were kept long ago."""
+        now = asyncio.get_running_loop().time()
+        while self._kept and now - next(iter(self._kept.values()))[0] > MINUTE_SECONDS:
+            del self._kept[next(iter(self._kept))]
+        self._kept[installation] = now, pacer
+
+    def take(self, installation: str) -> Pacer | None:
+        """Return the pacer of an installation; None if it needs a new one."""
+        _, pacer = self._kept.pop(installation, (0.0, None))
+        return pacer
+
+
 class Cleaning:
     """What is known of a clean-up between its listings and its changes.
 
@@ -44,7 +63,7 @@ class Cleaning:
         self._template = template
         self._cleanup = cleanup
         self._found: dict[str, Counted] = {}
-        self._pacers: dict[str, tuple[float, Pacer]] = {}
+        self._pacers = RecentPacers()
         self._unlisted = 0
         self._listings: dict[str, Listed] = {}
         self._kept = 0
@@ -90,7 +109,7 @@ class Cleaning:
         [(found, listed)] = counted
         self._found[line.installation] = found
         self._keep_listing(found, listed, job)
-        self._keep(found.installation, pacer)
+        self._pacers.keep(found.installation, pacer)
         exit_code = None if self._is_to_change(found) else int(ExitStatus.OK)
         return PartEnd(_with_counts(InstallationEnd(found.installation, exit_code), end), end)
 
@@ -131,7 +150,7 @@ class Cleaning:
     async def change(self, target: Target, job: InstallationsJob, around: Around) -> PartEnd:
         """Carry out the clean-up of an installation."""
         found = self._found[str(target.installation)]
-        _, pacer = self._pacers.pop(found.installation, (0.0, None))
+        pacer = self._pacers.take(found.installation)
         listed = self._listings.pop(found.installation, None)
 
         def changed(part: BatchJob) -> BatchJob:
@@ -161,13 +180,6 @@ class Cleaning:
             self._listings[found.installation] = listed
         else:
             listed.close()
-
-    def _keep(self, installation: str, pacer: Pacer) -> None:
-        """Keep the pacer of an installation as long as what it counted matters: a minute."""
-        now = asyncio.get_running_loop().time()
-        while self._pacers and now - next(iter(self._pacers.values()))[0] > MINUTE_SECONDS:
-            del self._pacers[next(iter(self._pacers))]
-        self._pacers[installation] = now, pacer
 
 
 def _requests_only(end: JobEnd, tally: Tally) -> JobEnd:

@@ -36,6 +36,7 @@ from kvsctl.jobs.installations.sources.reading import (
     others_than_source,
     read_source,
 )
+from kvsctl.jobs.installations.sources.syncing import Syncing
 from kvsctl.jobs.installations.stops import Stops
 from kvsctl.jobs.installations.sums import Sum
 from kvsctl.jobs.job import BatchJob
@@ -267,7 +268,8 @@ class _Work:
         return True
 
     async def _all(self, around: Around, closing: ExitStack) -> None:
-        cleaning = Cleaning.of(self._template) or Applying.of(self._template)
+        template = self._template
+        cleaning = Cleaning.of(template) or Applying.of(template) or Syncing.of(template)
         finished = len(self._targets) - len(self._left)
         if cleaning is None:
             with self._progress.working(self._job.command, len(self._left), finished):
@@ -295,7 +297,7 @@ class _Work:
                 self._note_in_ledger(end)
             targets = cleaning.to_change(self._left)
             with self._progress.working(self._job.command, len(targets), finished):
-                if self._groups is None or isinstance(cleaning, Applying):
+                if self._groups is None or not isinstance(cleaning, Cleaning):
                     change = partial(cleaning.change, job=self._job, around=around)
                     await self._in_rounds(targets, change)
                 else:
@@ -306,7 +308,7 @@ class _Work:
                     }
                     await self._in_groups(self._groups, targets, around.ends_at, found)
 
-    async def _may_change(self, cleaning: Cleaning | Applying) -> bool:
+    async def _may_change(self, cleaning: Cleaning | Applying | Syncing) -> bool:
         """Return whether the limits and the user allow it. An answer other than yes is an error."""
         try:
             cleaning.require_few()

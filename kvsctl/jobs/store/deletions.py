@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from kvsctl.bulk.events import Event, PageListed, RequestEnded, Settled, Waiting
 from kvsctl.bulk.feeds import ReadyFeed
+from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.run import Run
 from kvsctl.bulk.settling.reconcile import MISSING, ReadPolicy
 from kvsctl.comparison.entries import Block, Entry, blocks_of
@@ -20,6 +21,7 @@ from kvsctl.files.sinks import PartFile
 from kvsctl.jobs.connect import connected
 from kvsctl.jobs.cron.time_limit import MORE_TIME, TimeLimit, Untouched
 from kvsctl.jobs.runner import Interrupts
+from kvsctl.jobs.store.copy import SourceCopy
 from kvsctl.jobs.store.listing import ListedStore, list_store
 from kvsctl.jobs.store.side import StoreSide
 from kvsctl.limits import DEFAULT_LIMITS
@@ -53,20 +55,27 @@ class Deletions:
     """The keys of a target that are not in a source, as a plan in a file of its own.
 
     `source` and `target` are listed alike: `mapping` is how keys of the source become those of the
-    target. While the source is listed, `note_source` must be called for each of its records that
-    is chosen. The file is created when the block is entered, and appears once the plan is
-    complete. It never replaces another, unless that is empty: raise UsageError if
-    there is one.
+    target. While the source is listed, `note_source` must be called for each of its records that is
+    chosen, unless there is a `copy` of it, which knows them. The file is created when the block is
+    entered, and appears once the plan is complete. It never replaces another, unless that is empty:
+    raise UsageError if there is one.
     """
 
     def __init__(
-        self, path: Path, source: ListedStore, target: ListedStore, mapping: KeyMapping
+        self,
+        path: Path,
+        source: ListedStore,
+        target: ListedStore,
+        mapping: KeyMapping,
+        copy: SourceCopy | None = None,
     ) -> None:
         self.path = path
         self._source = source
         self._target = target
         self._mapping = mapping
-        self._seen = Sorter(Entry)
+        self._copy = copy
+        self._memory = None if copy is None else copy.memory
+        self._seen = self._sorter()
         self._part: PartFile | None = None
         self.planned = 0
         """How many deletions are planned."""
@@ -101,9 +110,9 @@ class Deletions:
 
     async def _plan(self, planning: Planning) -> None:
         with (
-            closing(Sorter(Entry)) as listed,
-            closing(Sorter(Entry)) as missing,
-            closing(Sorter(Entry)) as lines,
+            closing(self._sorter()) as listed,
+            closing(self._sorter()) as missing,
+            closing(self._sorter()) as lines,
         ):
             await self._list_target(listed, planning)
             await self._read_source(listed, missing, planning)
@@ -146,14 +155,17 @@ class Deletions:
             if identity is not None and outcome.skipped_by == MISSING:
                 missing.add(Entry(identity.entity or "", identity.key, b""))
 
-        with closing(Sorter(Entry)) as unseen:
+        with closing(self._sorter()) as unseen:
 
             def compare(seen: Entry | None, other: Entry | None) -> None:
                 if seen is None and other is not None:
                     unseen.add(other)
 
-            await join(_paced(self._seen), _paced(listed), compare)
-            await _read(self._source.store, unseen, lambda key: key, take, planning)
+            copy = self._copy
+            seen = _paced(self._seen) if copy is None else copy.chosen()
+            await join(seen, _paced(listed), compare)
+            pacer = None if copy is None else copy.pacer()
+            await _read(self._source.store, unseen, lambda key: key, take, planning, pacer)
 
     async def _read_target(
         self, missing: Sorter[Entry], lines: Sorter[Entry], planning: Planning
@@ -169,6 +181,9 @@ class Deletions:
                 lines.add(Entry(identity.entity or "", identity.key, line))
 
         await _read(store, missing, self._mapping.mapped, take, planning)
+
+    def _sorter(self) -> Sorter[Entry]:
+        return Sorter(Entry, memory=self._memory)
 
     def _write(self, lines: Iterable[bytes]) -> None:
         assert self._part is not None  # noqa: S101
@@ -210,6 +225,7 @@ async def _read(
     named: Callable[[str], str],
     take: Callable[[Outcome], None],
     planning: Planning,
+    pacer: Pacer | None = None,
 ) -> None:
     """Read entries by batch/get, and pass on each outcome. Raise KvsctlError unless all are read.
 
@@ -236,7 +252,7 @@ async def _read(
     policy = ReadPolicy(ignore_missing=True, refuses_rounded=refuses_rounded)
     plan = replace(store.plan, read_policy=policy)
     async with target as service:
-        run = Run(plan, service, [_Listener(listen)])
+        run = Run(plan, service, [_Listener(listen)], pacer=pacer)
         with planning.interrupts.stopping(run, planning.notice), planning.limit.stopping(run):
             error = await run.work(ReadyFeed(_records(entries.sorted(), named)))
     _require_whole(None if error is None else store.explained(error), planning)

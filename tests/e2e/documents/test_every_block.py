@@ -169,12 +169,16 @@ _TABLE: Final[dict[str, str]] = {
         docs/installations.md  sh  {_CLEAN} --shard
         docs/installations.md  sh  {_CLEAN} --ledger
     """,
+    f"{_COMMANDS}::test_all_installations_are_made_like_one_store": """
+        docs/installations.md  sh  kvsctl diff -t container --all-installations --from
+        docs/installations.md  -   About to write
+    """,
     f"{_COMMANDS}::test_each_installation_has_files_of_its_own": """
         docs/installations.md  sh  kvsctl export
     """,
     f"{_PROCESSES}::test_installations_are_restored_and_compared": """
         docs/installations.md  sh  kvsctl set -t container --all-installations -f golden.jsonl
-        docs/installations.md  sh  kvsctl diff
+        docs/installations.md  sh  kvsctl diff -t container --all-installations -f
     """,
     f"{_PROCESSES}::test_the_page_on_targets_sets_in_all_installations": """
         docs/targets.md  sh  kvsctl set

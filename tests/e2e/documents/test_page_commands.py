@@ -20,6 +20,7 @@ from tests.e2e.installations.support import container
 from tests.emulator.support import FakeTime
 from tests.support.commands.command import Command, records_file
 from tests.support.commands.server import served
+from tests.support.commands.serving import serving
 from tests.support.needs import IS_POSIX, only_on, program
 
 _DAY_MS: Final = 86_400_000
@@ -156,6 +157,25 @@ def test_all_installations_are_cleaned_after_one_question(kvsctl: Command) -> No
         run_typed(inside, part)
         report = json.loads((inside.home / "part-2.json").read_text())
         assert 0 < len(report["installations"]) < len(_INSTALLATIONS)
+
+
+def test_all_installations_are_made_like_one_store(kvsctl: Command) -> None:
+    compare, sync = _block(
+        "installations", "sh", "kvsctl diff -t container --all-installations --from"
+    ).splitlines()
+    with container(kvsctl, _INSTALLATIONS) as inside, serving(kvsctl) as golden:
+        config = inside.home / ".config/kvsctl/config.toml"
+        config.parent.mkdir(parents=True)
+        config.write_text(f'[targets.golden]\nurl = "{golden}"\n')
+        inside("set", "-t", "golden", "config:a=1", "config:b=2", status=0)
+        assert "48 missing" in run_typed(inside, compare, status=1)
+        asked = sync.replace(" config: --yes", " --all").partition(" --canary")[0]
+        few = asked.replace("--all-installations", "--installation i00 --installation i01")
+        assert "4 succeeded" in run_typed(inside, few)
+        _require_shown(_block("installations", "", "About to write"), run_typed(inside, asked))
+        assert "48 skipped" in run_typed(inside, sync)
+        assert '{"complete":true}' in (inside.home / "sync.ledger").read_text()
+        run_typed(inside, compare)
 
 
 def test_each_installation_has_files_of_its_own(kvsctl: Command) -> None:

@@ -99,7 +99,7 @@ def test_the_page_on_targets_sets_in_all_installations(kvsctl: Command) -> None:
 def test_installations_are_restored_and_compared(kvsctl: Command) -> None:
     page, begin = "docs/installations.md", "kvsctl set -t container --all-installations -f golden"
     golden, restore = block(page, "sh", begin).splitlines()
-    each, same = block(page, "sh", "kvsctl diff").splitlines()
+    each, same = block(page, "sh", "kvsctl diff -t container --all-installations -f").splitlines()
     with container(kvsctl, _INSTALLATIONS) as inside:
         records_file(inside.home / "golden.jsonl", _LOGS)
         assert "60 succeeded" in run_typed(inside, golden)

@@ -118,35 +118,6 @@ def test_a_target_without_installations_is_refused(
     assert said in kvsctl("installations", *words, status=2).err
 
 
-@pytest.mark.parametrize(
-    "several",
-    [
-        ("--all-installations",),
-        ("--installations-file", "list.jsonl"),
-        ("--installation", "a", "--installation", "b"),
-    ],
-)
-@pytest.mark.parametrize(
-    ("command", "reason", "way"),
-    [
-        (
-            ("sync", "--from", "local", "--all"),
-            b"sync would read its source once for each of them",
-            b"kvsctl set -f FILE --changed-only --all-installations",
-        ),
-    ],
-)
-def test_a_command_on_one_store_refuses_several_and_says_how(
-    kvsctl: Command, command: tuple[str, ...], several: tuple[str, ...], reason: bytes, way: bytes
-) -> None:
-    container = _in_container(kvsctl, "http://127.0.0.1:9")
-    ended = container(*command, "-t", "container", *several, status=2)
-    assert reason in ended.err
-    assert way in ended.err
-    assert several[0].encode() in ended.err
-    assert b"--all-installations" not in kvsctl(command[0], "--help", status=0).out
-
-
 @pytest.mark.parametrize("several", [("--all-installations",), ("--installations-file", "x")])
 def test_a_file_is_verified_against_one_store(kvsctl: Command, several: tuple[str, ...]) -> None:
     ended = kvsctl("verify", "x.jsonl", "--against", "container", *several, status=2)

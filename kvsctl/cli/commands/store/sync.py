@@ -5,7 +5,7 @@ from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.cleanup.deleting import PrefixOption
 from kvsctl.cli.options.comparing import SyncOptions
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
-from kvsctl.cli.options.installations.one_store import OneStoreOptions
+from kvsctl.cli.options.installations.working import SEVERAL_INSTALLATIONS
 from kvsctl.cli.options.journal import JournalOptions
 from kvsctl.cli.options.listing import ConsistentOption
 from kvsctl.cli.options.report import FailuresOption, ReportOptions
@@ -31,7 +31,7 @@ from kvsctl.cli.options.target import ConfirmOption, RoundingOption, TargetOptio
     ConsistentOption,
     CheckingOptions,
     TargetOptions,
-    OneStoreOptions,
+    *SEVERAL_INSTALLATIONS,
     ConfirmOption,
     RoundingOption,
     YesOption,
@@ -48,10 +48,19 @@ def sync_command(given: Given) -> None:
     Records of --from TARGET are written to the target. Choose records by PREFIX, --match, --regex
     or --all. Each is read in the target first; records with a ttl are always written. Nothing is
     deleted: --plan writes what would be, for apply. After a stop, the same command writes only what
-    still differs; with --journal it resumes where it was.
+    still differs; with --journal it resumes. Several installations share one reading of TARGET.
     """
-    from kvsctl.cli.carry_out import carry_out, retried
-    from kvsctl.cli.sync_request import sync_job
+    from kvsctl.cli.carry_out import (
+        carry_out,
+        carry_out_on_each,
+        names_several,
+        require_one_for_all,
+        retried,
+    )
+    from kvsctl.cli.sync_request import copied_source, sync_job
     from kvsctl.jobs.runner import run_job
 
+    if names_several(given):
+        carry_out_on_each("sync", given, sync_job, copied_source)
+    require_one_for_all(given)
     carry_out("sync", given, retried("sync", sync_job), run_job)
