@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from kvsctl.bulk.events import Listener
 from kvsctl.client.asynchronous import PLAIN, AsyncClient, Given, Place
-from kvsctl.client.feeds import CallersThread
+from kvsctl.client.feeds import CallersThread, is_iterable
 from kvsctl.client.items import Key
 from kvsctl.client.loop_thread import LoopThread, Taking, result_of
 from kvsctl.client.opening import Settings
@@ -362,8 +362,8 @@ def _called_by_a_listener() -> UsageError:
 def _handed(given: Given[Any]) -> CallersThread | None:
     """Return what hands over what the calling thread reads; None if any thread may read it.
 
-    Single records and keys are refused later.
+    Single records and keys, and what cannot be iterated, are refused later.
     """
-    if isinstance(given, Sequence | Mapping | AsyncIterable):
+    if isinstance(given, Sequence | Mapping | AsyncIterable) or not is_iterable(given):
         return None
     return CallersThread(given)

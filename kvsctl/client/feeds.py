@@ -49,9 +49,10 @@ def caller_feed(
     """Return a feed of what a caller gives. An iterable that is not async is read on the loop.
 
     `nudge` is called when the caller's thread, if it reads the iterable, should read more. Raise
-    UsageError for a single key or record: the letters of a key are keys too.
+    UsageError for a single key or record, the letters of a key being keys too, and for what cannot
+    be iterated.
     """
-    if isinstance(given, str | bytes | Mapping):
+    if isinstance(given, str | bytes | Mapping) or not is_iterable(given):
         kind = type(given).__name__
         raise UsageError(f"expected an iterable of records or keys, not a {kind}", "Give a list.")
     if isinstance(given, CallersThread):
@@ -59,6 +60,11 @@ def caller_feed(
     if isinstance(given, AsyncIterable):
         return ArrivingFeed(items, given)
     return IteratedFeed(items, given)
+
+
+def is_iterable(given: object) -> bool:
+    """Return whether `for` or `async for` takes this."""
+    return isinstance(given, Iterable | AsyncIterable) or hasattr(given, "__getitem__")
 
 
 class _Taken:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, Final, TypedDict
 
 import msgspec
 
@@ -23,6 +23,9 @@ from kvsctl.service.auth.credentials import Credentials, GivenToken, Secret, bea
 from kvsctl.service.client import StoreClient
 from kvsctl.service.transport.carrier import Carrier
 from kvsctl.service.wire import MetadataRequest
+
+_OF_CARRIERS: Final = tuple(name for name in vars(Carrier) if not name.startswith("_"))
+"""What every carrier has."""
 
 
 class Settings(TypedDict, total=False):
@@ -76,8 +79,14 @@ class Opening(msgspec.Struct, frozen=True):
         """Return that of a target of the configuration file, or a built-in one. Raise UsageError.
 
         A setting that is not given is that of the environment, of the target's section, or the
-        default.
+        default. A name must be given: the commands choose a target without one only where a
+        person sees which it is.
         """
+        if not isinstance(name, str) or not name:
+            raise UsageError(
+                f"target: expected a name, not {name!r}",
+                "Give the name of a target; local is the store on this machine.",
+            )
         config = read_config(environ)
         flags = TargetFlags(target=name, installation=installation, named_by="target")
         target = choose_target(flags, environ, config, is_on_terminal=True)
@@ -90,6 +99,8 @@ class Opening(msgspec.Struct, frozen=True):
     @classmethod
     def of_url(cls, url: str, token: str | None, access: Access, settings: Settings) -> "Opening":
         """Return that of a base URL. The environment counts for nothing. Raise UsageError."""
+        if not isinstance(url, str) or not url:
+            raise UsageError(f"url: expected a URL, not {url!r}", "Give the base URL of a store.")
         base = require_base_url(url, "url")
         target = Target(base, url=base, token=token)
         return cls._of(target, access, settings, {}, DEFAULT_LIMITS)
@@ -112,8 +123,7 @@ class Opening(msgspec.Struct, frozen=True):
         resolve_running({}, {}, given, "setting {}".format, limits)  # named as the caller does
         section = target.section
         running = resolve_running(given, environ, section, section.place, limits)
-        if access.transport is not None and target.url is None:
-            raise UsageError("transport: the target is not a URL", "Remove it.")
+        _require_usable(access.transport, target)
         plan = RunPlan.of(
             Verb.GET,
             running,
@@ -163,6 +173,19 @@ class Opening(msgspec.Struct, frozen=True):
         if target.token is None or target.name != target.url:
             return checked
         return Credentials(GivenToken("token", Secret(target.token)), bearer)
+
+
+def _require_usable(transport: object, target: Target) -> None:
+    if transport is None:
+        return
+    if target.url is None:
+        raise UsageError("transport: the target is not a URL", "Remove it.")
+    missing = [name for name in _OF_CARRIERS if not hasattr(transport, name)]
+    if missing:
+        raise UsageError(
+            f"transport: {type(transport).__name__} has no {missing[0]}",
+            f"Give an object with {', '.join(_OF_CARRIERS)}: see Carrier.",
+        )
 
 
 class _Given:

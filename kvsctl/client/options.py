@@ -34,14 +34,21 @@ _ABSENT: Final[Mapping[object, WriteIf]] = {
 
 def rules_of(limits: Limits, entity: str | None, ttl: Ttl | None = None) -> Rules:
     """Return what records are checked against, with defaults for them. Raise UsageError."""
-    if entity is not None and (breach := check_entity(entity, limits)):
-        raise UsageError(f"entity {quoted(entity)}: {breach.message}")
+    if entity is not None:
+        _require_entity(entity, limits)
     if ttl is None:
         return Rules(limits, entity)
-    parsed = parse_ttl(ttl if isinstance(ttl, str) else {**ttl}, limits)
+    parsed = parse_ttl({**ttl} if isinstance(ttl, Mapping) else ttl, limits)
     if isinstance(parsed, Breach):
         raise UsageError(f"ttl={ttl!r}: {parsed.message}")
     return Rules(limits, entity, parsed)
+
+
+def _require_entity(entity: object, limits: Limits) -> None:
+    if not isinstance(entity, str):
+        raise UsageError(f"entity: expected a string, not {entity!r}")
+    if breach := check_entity(entity, limits):
+        raise UsageError(f"entity {quoted(entity)}: {breach.message}")
 
 
 def set_plan(
@@ -53,7 +60,10 @@ def set_plan(
     write_if = WriteIf.CHANGED if changed_only else WriteIf.ALWAYS
     if if_absent:
         if if_absent not in _ABSENT:
-            raise UsageError(f"if_absent={if_absent!r}: unknown", 'Give True or "exact".')
+            raise UsageError(
+                f'if_absent={if_absent!r}: expected True, False or "exact"',
+                'Give True, or "exact" to let the service decide.',
+            )
         write_if = _ABSENT[if_absent]
     if changed_only and target.is_bridge:  # it must be known exactly what the store holds
         plan = replace(plan, read_policy=replace(plan.read_policy, refuses_rounded=True))
@@ -79,13 +89,15 @@ class Covered(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         """Raise UsageError if nothing can be covered."""
+        if not isinstance(self.prefix, str):
+            raise UsageError(f"prefix: expected a string, not {self.prefix!r}")
         if why := why_no_key_begins(self.prefix):
             raise UsageError(f"the prefix {quoted(self.prefix)}: {why}")
         if isinstance(self.entities, str) or not self.entities:
             raise UsageError("entities: expected a list of names, with None for plain keys")
         for name in self.entities:
-            if name is not None and (breach := check_entity(name, DEFAULT_LIMITS)):
-                raise UsageError(f"entity {quoted(name)}: {breach.message}")
+            if name is not None:
+                _require_entity(name, DEFAULT_LIMITS)
 
     def plan(
         self, run_plan: RunPlan, *, in_order: bool, needed: MetadataRequest | None = None

@@ -200,7 +200,7 @@ def test_a_client_is_opened_once_at_a_time_and_shows_its_target(client: Client) 
         client.__enter__()
 
 
-@pytest.mark.parametrize("given", ["key", {"key": "k", "value": 1}], ids=str)
+@pytest.mark.parametrize("given", ["key", {"key": "k", "value": 1}, 5, None], ids=str)
 def test_a_single_key_or_record_is_refused(client: Client, given: Any) -> None:
     with pytest.raises(UsageError, match="expected an iterable of records or keys"):
         client.set_many(given)

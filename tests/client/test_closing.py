@@ -56,7 +56,7 @@ def test_records_that_were_all_read_are_given_after_the_end() -> None:
     run(work())
 
 
-@pytest.mark.parametrize("given", ["key", b"key", {"key": "k", "value": 1}], ids=str)
+@pytest.mark.parametrize("given", ["key", b"key", {"key": "k", "value": 1}, 5, None], ids=str)
 def test_a_single_key_or_record_is_refused(given: Any) -> None:
     async def work() -> None:
         async with client_of(in_memory()) as client:

@@ -1,9 +1,11 @@
 """Which store a client works on."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -114,6 +116,12 @@ def test_what_cannot_be_used_is_named(tmp_path: Path) -> None:
     environ = environ_of(tmp_path)
     calls: dict[str, Callable[[], AsyncClient]] = {
         'target: unknown target "prod"': lambda: AsyncClient.from_target("prod", environ=environ),
+        "target: expected a name, not ''": lambda: AsyncClient.from_target("", environ=environ),
+        "url: expected a URL, not ''": lambda: AsyncClient(""),
+        "transport: object has no host": lambda: AsyncClient(
+            URL,
+            transport=object(),  # type: ignore[arg-type]
+        ),
         "setting batch_size: expected 1 to 25, not 26": lambda: AsyncClient(URL, batch_size=26),
         "unknown setting colour": lambda: AsyncClient(URL, colour=1),  # type: ignore[call-arg]
         "transport: the target is not a URL": lambda: AsyncClient.from_target(
@@ -124,6 +132,21 @@ def test_what_cannot_be_used_is_named(tmp_path: Path) -> None:
         with pytest.raises(UsageError) as caught:
             call()
         assert caught.value.message == message
+
+
+@pytest.mark.parametrize("kind", [AsyncClient, kvsctl.Client])
+@pytest.mark.parametrize("config", ["", 'default = "local"\n'])
+def test_a_name_that_a_variable_did_not_give_chooses_no_store(
+    tmp_path: Path, kind: type[AsyncClient | kvsctl.Client], config: str
+) -> None:
+    environ = _configured(tmp_path, config)
+    missing: Any = os.environ.get("NO_SUCH_TARGET")
+    for others in ({}, {"KVSCTL_TARGET": "local"}):
+        with pytest.raises(UsageError) as caught:
+            kind.from_target(missing, environ={**environ, **others})
+        assert caught.value.message == "target: expected a name, not None"
+    with pytest.raises(UsageError, match="url: expected a URL, not None"):
+        kind(missing)
 
 
 def test_a_client_shows_its_target_and_no_token() -> None:

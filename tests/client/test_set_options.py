@@ -97,7 +97,9 @@ def test_options_that_cannot_be_used_are_named() -> None:
     with Client(URL, transport=in_process(URL, in_memory(), 30)) as client:
         options: list[tuple[dict[str, Any], str]] = [
             ({"changed_only": True, "if_absent": True}, "exclude each other"),
-            ({"if_absent": "maybe"}, "if_absent='maybe': unknown"),
+            ({"if_absent": "maybe"}, "if_absent='maybe': expected True, False or \"exact\""),
+            ({"ttl": 60}, "ttl=60: the ttl is not valid"),
+            ({"entity": 5}, "entity: expected a string, not 5"),
             ({"ttl": "soon"}, "ttl='soon': the ttl is not valid"),
             ({"ttl": "900000d"}, "ttl='900000d'"),
             ({"entity": "?"}, 'entity "\\?"'),
@@ -107,6 +109,10 @@ def test_options_that_cannot_be_used_are_named() -> None:
                 client.set_many([], **given)
         with pytest.raises(UsageError, match="entity"):
             client.delete_many([], entity="?")
+        with pytest.raises(UsageError, match="prefix: expected a string, not 5"):
+            next(client.scan(5))  # type: ignore[arg-type]
+        with pytest.raises(UsageError, match="entity: expected a string, not 5"):
+            next(client.export_lines(entities=[5]))  # type: ignore[list-item]
 
 
 def test_records_of_entities_are_written_read_and_listed() -> None:
