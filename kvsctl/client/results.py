@@ -8,8 +8,9 @@ import msgspec
 
 from kvsctl.bulk.events import Event, Settled
 from kvsctl.bulk.outcomes.tally import Tally
-from kvsctl.model import FAILED, Failure, Outcome, Record
+from kvsctl.model import FAILED, Failure, Identity, Outcome, Problem, Record
 from kvsctl.slabs import Successes
+from kvsctl.texts import counted
 
 
 class FailedRecord(msgspec.Struct, frozen=True, gc=False):
@@ -49,7 +50,7 @@ class StoredRecord(msgspec.Struct, frozen=True, gc=False):
         return json.loads(self.json)
 
     def __repr__(self) -> str:
-        return f"StoredRecord({self.position}, {self.key!r}, {len(self.json)} bytes)"
+        return f"StoredRecord({self.position}, {self.key!r}, {counted(len(self.json), 'byte')})"
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -113,7 +114,7 @@ class Collector:
 def failed_record(outcome: Outcome, failure: Failure) -> FailedRecord:
     """Return a failure as the caller sees it."""
     subject = outcome.subject
-    identity = subject.identity
+    identity = _named(subject) if isinstance(subject, Problem) else subject.identity
     return FailedRecord(
         subject.position,
         identity.key if identity else None,
@@ -123,3 +124,21 @@ def failed_record(outcome: Outcome, failure: Failure) -> FailedRecord:
         subject.attempts if isinstance(subject, Record) else 0,
         failure.trace_id,
     )
+
+
+class _Name(msgspec.Struct):
+    """What names a record, whatever else it has."""
+
+    key: str
+    entity: Any = msgspec.field(name="entityName", default=None)
+
+
+def _named(problem: Problem) -> Identity | None:
+    """Return what a record that cannot be used is called: a caller who gave a key sees it."""
+    if problem.identity is not None:
+        return problem.identity
+    try:
+        name = msgspec.json.decode(problem.raw, type=_Name)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return Identity(name.entity if isinstance(name.entity, str) else None, name.key)

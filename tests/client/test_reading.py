@@ -58,7 +58,7 @@ def test_times_are_there_if_they_are_asked_for() -> None:
         assert isinstance(read, StoredRecord)
         assert read.created_at is not None
         assert read.expire_time is not None
-        assert repr(read) == "StoredRecord(0, 'k', 1 bytes)"
+        assert repr(read) == "StoredRecord(0, 'k', 1 byte)"
 
     run(work())
 

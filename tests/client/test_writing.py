@@ -88,6 +88,33 @@ def test_a_failed_record_is_data_and_costs_no_other() -> None:
     run(work())
 
 
+def test_a_failed_record_has_the_key_that_it_was_given_whatever_else_it_has() -> None:
+    async def work() -> None:
+        async with client_of(in_memory()) as client:
+            result = await client.set_many(
+                [
+                    {"key": "more", "value": 1, "bogus": 2},
+                    {"key": "other", "value": 1, "entityName": "order", "bogus": 2},
+                    {"key": "none", "value": 1, "entityName": 5},
+                    {"value": 1},
+                    {"key": "deep", "value": json.loads("[" * 300 + "]" * 300)},
+                ]
+            )
+            named = [(one.position, one.key, one.entity) for one in result]
+            assert named == [
+                (0, "more", None),
+                (1, "other", "order"),
+                (2, "none", None),
+                (3, None, None),
+                (4, "deep", None),
+            ]
+            assert {one.code for one in result} <= {"INVALID_JSON", "MAX_DEPTH"}
+            result = await client.delete_many([{"key": "more", "bogus": 2}])
+            assert [one.key for one in result] == ["more"]
+
+    run(work())
+
+
 def test_the_last_record_of_a_key_stays() -> None:
     records = [{"key": "k", "value": n} for n in range(10)]
 
