@@ -2,7 +2,7 @@
 
     python server.py TARGET [PORT]
 
-    PUT  /customers      a JSON Lines body, {"id": …, "name": …} per line: write them all
+    PUT  /customers      a JSON Lines body, {"id": …, "name": …} per line: write them
     GET  /customers/ID   one customer
     GET  /customers      all customers, as JSON Lines
     GET  /backup         all customers as kvsctl exports them: `kvsctl set -f` writes them again
@@ -10,16 +10,22 @@
 One client serves all requests. Its target, token and settings are those of kvsctl's configuration.
 """
 
+import argparse
 import json
 import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import chain
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from kvsctl import Client, FailedRecord, StoredRecord
 from kvsctl.errors import KvsctlError
 
 _PREFIX = "customer:"
+_CUSTOMERS = "/customers"
+_STATUSES = {"KEY_NOT_FOUND": 404, "INVALID_KEY": 400}
+"""Whatever else a record fails with, the store could not be asked: 502."""
 
 
 class Server(ThreadingHTTPServer):
@@ -38,50 +44,77 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         """Write the customers of the body, and answer which of them failed."""
+        length = self.headers.get("content-length", "")
+        if self.path != _CUSTOMERS or not length.isdecimal():
+            status, why = (404, "no such path") if self.path != _CUSTOMERS else (411, "no length")
+            self._answer(status, [{"error": why}])
+            return
+        lines: list[int] = []
         try:
-            result = self.server.client.set_many(self._customers())
+            result = self.server.client.set_many(self._customers(int(length), lines))
         except KvsctlError as error:
-            self._answer(502, [{"error": error.message}])
-        except (ValueError, KeyError, TypeError):
-            self._answer(400, [{"error": "expected a line of JSON with an id for each customer"}])
-        else:
-            failures = [{"line": one.position + 1, "code": one.code} for one in result]
-            self._answer(200, [{"written": result.succeeded, "failures": failures}])
+            written = 0 if error.result is None else error.result.succeeded
+            self._answer(502, [{"error": error.message, "written": written}])
+            return
+        failures = [{"line": lines[one.position], "code": one.code} for one in result]
+        self._answer(200, [{"written": result.succeeded, "failures": failures}])
 
     def do_GET(self) -> None:
         """Answer one customer or all of them, or a backup."""
-        if self.path == "/backup":
-            self._answer_backup()
-            return
-        name = self.path.removeprefix("/customers").removeprefix("/")
+        path = urlsplit(self.path).path
+        name = unquote(path.removeprefix(f"{_CUSTOMERS}/"))
         client = self.server.client
+        if path == "/backup":
+            self._answer_backup()
+        elif path == _CUSTOMERS:
+            self._answer_records(client.scan(_PREFIX))
+        elif path.startswith(f"{_CUSTOMERS}/") and name:
+            self._answer_records(client.get_many([_PREFIX + name]))
+        else:
+            self._answer(404, [{"error": "no such path"}])
+
+    def _customers(self, left: int, lines: list[int]) -> Iterator[Any]:
+        """Yield a record for each line of the body, and add the line's number to `lines`.
+
+        A line that is not a customer is yielded, too: it fails, and costs no other line anything.
+        """
+        number = 0
+        while left > 0 and (line := self.rfile.readline(left)):
+            left -= len(line)
+            number += 1
+            if not line.isspace():
+                lines.append(number)
+                yield _record(line)
+
+    def _answer_records(self, records: Iterator[StoredRecord | FailedRecord]) -> None:
+        """Answer the values of all records; of none if one could not be read."""
+        values = []
         try:
-            records = [*(client.get_many([_PREFIX + name]) if name else client.scan(_PREFIX))]
+            for one in records:
+                if isinstance(one, FailedRecord):
+                    self._answer(_STATUSES.get(one.code, 502), [{"error": one.code}])
+                    return
+                values.append(one.value)
         except KvsctlError as error:
             self._answer(502, [{"error": error.message}])
             return
-        if name and isinstance(records[0], FailedRecord):
-            self._answer(404, [{"error": records[0].code}])
-            return
-        self._answer(200, [one.value for one in records if isinstance(one, StoredRecord)])
-
-    def _customers(self) -> Iterator[dict[str, Any]]:
-        left = int(self.headers["content-length"])
-        while left > 0:
-            line = self.rfile.readline(left)
-            left -= len(line)
-            customer = json.loads(line)
-            yield {"key": f"{_PREFIX}{customer['id']}", "value": customer}
+        self._answer(200, values)
 
     def _answer_backup(self) -> None:
         """Answer lines as they arrive. After an error the connection ends without an end."""
+        lines = self.server.client.export_lines(_PREFIX)
+        try:
+            first = [line for line in [next(lines, None)] if line is not None]
+        except KvsctlError as error:
+            self._answer(502, [{"error": error.message}])
+            return
         self.send_response(200)
         self.send_header("content-type", "application/jsonl")
         self.send_header("transfer-encoding", "chunked")
         self.send_header("connection", "close")
         self.end_headers()
         try:
-            for line in self.server.client.export_lines(_PREFIX):
+            for line in chain(first, lines):
                 self.wfile.write(b"%x\r\n%b\r\n" % (len(line), line))
         except KvsctlError:
             return
@@ -97,9 +130,33 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
+def _record(line: bytes) -> Any:
+    """Return the record of a customer. That of any other line is none, and fails."""
+    try:
+        customer = json.loads(line)
+        return {"key": f"{_PREFIX}{customer['id']}", "value": customer}
+    except (ValueError, KeyError, TypeError):
+        return {"value": None}
+
+
+def main() -> None:
+    """Serve until Ctrl-C. Exit with a line that says why, if that cannot be done."""
+    parser = argparse.ArgumentParser(description="A back end that keeps customers.")
+    parser.add_argument("target")
+    parser.add_argument("port", type=int, nargs="?", default=8080)
+    words = parser.parse_args()
+    try:
+        with Client.from_target(words.target) as client, Server(client, words.port) as server:
+            sys.stdout.write(f"http://127.0.0.1:{server.server_port}\n")
+            sys.stdout.flush()
+            server.serve_forever()
+    except KeyboardInterrupt:
+        return
+    except KvsctlError as error:
+        sys.exit(f"{error.message}\n{error.hint or ''}".strip())
+    except (OSError, OverflowError) as error:
+        sys.exit(f"cannot listen on port {words.port}: {error}")
+
+
 if __name__ == "__main__":
-    with Client.from_target(sys.argv[1]) as client:
-        server = Server(client, int(sys.argv[2]) if len(sys.argv) > 2 else 8080)
-        sys.stdout.write(f"http://127.0.0.1:{server.server_port}\n")
-        sys.stdout.flush()
-        server.serve_forever()
+    main()
