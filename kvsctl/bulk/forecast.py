@@ -27,6 +27,7 @@ class Forecast(msgspec.Struct, frozen=True):
     `units` of writes are computed as packed. Reads are charged by their answers, so theirs are the
     least, one per request (`are_units_least`). `bytes_sent` is an upper bound of the request
     bodies. `least_seconds` is the time that the plan's pace takes, without the last answer's.
+    `units_per_minute` is what that pace takes the service to allow, which is not asked; None: any.
 
     If records are read before they are written, `reads` counts the requests that read them, and
     `requests`, `units` and `bytes_sent` are what writing all of them would take: the most.
@@ -41,6 +42,7 @@ class Forecast(msgspec.Struct, frozen=True):
     least_seconds: float
     reads: int = 0
     expired: int = 0
+    units_per_minute: float | None = None
 
     def plus(self, other: "Forecast") -> "Forecast":
         """Return what two runs need, one after the other. Both write, or both read."""
@@ -140,6 +142,7 @@ class Forecaster:
             self._least_seconds(),
             self._first_reads,
             self._expired,
+            self._plan.pace.units_per_minute,
         )
 
     def _least_seconds(self) -> float:

@@ -5,6 +5,7 @@ import textwrap
 from typing import Final, NamedTuple
 
 from kvsctl.bulk.events import SizeLearnt
+from kvsctl.bulk.forecast import Forecast
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.errors import RUN_AGAIN
 from kvsctl.report.console import Environment
@@ -184,19 +185,18 @@ def _needs(dry_run: DryRun) -> list[Span]:
         return _needs_of_reading_first(dry_run)
     at_least = "at least " if forecast.are_units_least else ""
     kind = "read" if forecast.are_units_least else "write"
-    seconds = forecast.least_seconds
     return [
         (f"would need {forecast.requests:,} {plural('request', forecast.requests)}", ""),
         (f"{at_least}{forecast.units:,} {kind} {plural('unit', forecast.units)}", ""),
         (f"{forecast.bytes_sent:,} bytes", ""),
-        (f"at least {_duration(seconds) if seconds else '0 s'}", ""),
+        *_least_time(forecast),
         (_price(dry_run), ""),
     ]
 
 
 def _needs_of_reading_first(dry_run: DryRun) -> list[Span]:
     """Return what a run would need that reads records to find out which of them it writes."""
-    forecast, seconds = dry_run.forecast, dry_run.forecast.least_seconds
+    forecast = dry_run.forecast
     reads = f"{forecast.reads:,} {plural('request', forecast.reads)} to read"
     return [
         (
@@ -207,9 +207,18 @@ def _needs_of_reading_first(dry_run: DryRun) -> list[Span]:
         (f"then at most {forecast.requests:,} {plural('request', forecast.requests)} to write", ""),
         (f"at most {forecast.units:,} write {plural('unit', forecast.units)}", ""),
         (f"at most {forecast.bytes_sent:,} bytes", ""),
-        (f"at least {_duration(seconds) if seconds else '0 s'}", ""),
+        *_least_time(forecast),
         (f"{_price(dry_run)} if all are written", ""),
     ]
+
+
+def _least_time(forecast: Forecast) -> list[Span]:
+    """Return the least time, and the quota that it assumes; nothing if nothing bounds the run."""
+    seconds, units = forecast.least_seconds, forecast.units_per_minute
+    if units is None:
+        return [(f"at least {_duration(seconds)}", "")] if seconds else []
+    time = _duration(seconds) if seconds else "0 s"
+    return [(f"at least {time} at {units:,.0f} units per minute", "")]
 
 
 def _price(dry_run: DryRun) -> str:

@@ -1,5 +1,6 @@
 from datetime import UTC, datetime
 
+import pytest
 from msgspec.structs import replace
 
 from kvsctl.bulk.events import RecordsRead, Settled
@@ -75,9 +76,18 @@ def test_a_small_price_is_not_rounded_to_zero() -> None:
     assert "less than 0.01 USD" in shown(DryRun(FORECAST, 0.0001), tally)[2]
 
 
-def test_without_a_quota_the_least_time_is_zero() -> None:
-    tally = tally_of_four()
-    assert "at least 0 s" in shown(DryRun(replace(FORECAST, least_seconds=0.0), 1.0), tally)[2]
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0.0, "at least 0 s at 2,800"), (61.0, "at least 1:01 min at 2,800")]
+)
+def test_the_least_time_names_the_quota_that_it_assumes(seconds: float, said: str) -> None:
+    forecast = replace(FORECAST, least_seconds=seconds, units_per_minute=2800.0)
+    needs = shown(DryRun(forecast, 1.0), tally_of_four())[2]
+    assert f" · {said} units per minute · " in needs
+
+
+def test_without_a_quota_nothing_is_said_of_the_time() -> None:
+    needs = shown(DryRun(replace(FORECAST, least_seconds=0.0), 1.0), tally_of_four())[2]
+    assert needs == "would need 1 request · 3 write units · 25,000 bytes · 1.00 USD"
 
 
 def test_reads_before_writes_are_named_and_writes_are_upper_bounds() -> None:

@@ -102,6 +102,7 @@ class Board:
             retries=tally.retries + sum(part.retries for part in parts),
             is_listed=is_listed,
             parts=f"{self._finished + ended:,} of {whole:,} {self._noun}s",
+            is_least=any(part.is_least for part in parts),
         )
 
     def parts(self) -> Sequence[Standing]:

@@ -62,23 +62,33 @@ class RequiredWaits:
         self._count = 0
         self._began_at = self._ends_at = 0.0
         self._records = -1
+        self._first_records = 0
+        self._is_known = False
         self._seconds_before = self._first_seconds = 0.0
 
     def __bool__(self) -> bool:
         return self._count > 0
 
-    def wait(self, now: float, seconds: float, records: int) -> None:
+    @property
+    def may_grow(self) -> bool:
+        """Whether later waits may be longer: the first may have begun amid a window."""
+        return self._count == 1 or (self._count > 1 and not self._is_known)
+
+    def wait(self, now: float, seconds: float, records: int, *, is_known: bool = True) -> None:
         """Note that nothing starts for `seconds`.
 
+        `is_known`: the service says so, or what was learnt of its quota; otherwise it is a guess.
         Waits between which nothing is settled are one. One before the first record tells nothing.
         """
         if now >= self._ends_at and records != self._records:
             self._seconds_before += self._ends_at - self._began_at
             if self._count == 1:
                 self._first_seconds = self._seconds_before
+                self._first_records = self._records
             self._count += bool(records)
             self._began_at = now
         self._records = records
+        self._is_known |= is_known
         self._ends_at = max(self._ends_at, now + seconds)
 
     def waited_seconds(self, now: float) -> float:
@@ -95,6 +105,8 @@ class RequiredWaits:
         if now < self._ends_at:
             self._records = done.records  # those that were in flight when it began
         between = self._records / self._count
+        if self._count > 1 and self._records > self._first_records:  # the first may be a burst
+            between = (self._records - self._first_records) / (self._count - 1)
         before_next = max(0.0, between - (done.records - self._records))
         later = max(0, math.ceil((left - before_next) / between - _LITTLE_OF_A_WAIT))
         wait_seconds = self._ends_at - self._began_at

@@ -143,6 +143,7 @@ class Following:
             self._pause(now, is_listing=is_listing),
             source.lists_only,
             earlier=0 if source.lists_only else self._settled_before,
+            is_least=bool(left) and self._required.may_grow,
         )
 
     def parts(self) -> Sequence[Standing]:
@@ -180,7 +181,9 @@ class Following:
         is_learnt = waiting.reason is WaitReason.QUOTA and bool(self._required)
         if waiting.reason is WaitReason.THROTTLED or is_learnt:
             records = settled_of(self._tally) - self._settled_before
-            self._required.wait(self._clock(), waiting.wait_seconds, records)
+            is_known = is_learnt or waiting.asked_seconds is not None
+            now = self._clock()
+            self._required.wait(now, waiting.wait_seconds, records, is_known=is_known)
 
     def _note_moves(self, now: float, count: int) -> None:
         waiting = self._waiting

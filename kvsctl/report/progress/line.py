@@ -63,7 +63,7 @@ class Lines:
             parts.append(self._steady("parts", standing.parts, 2))
         parts.append(self._steady("count", counted(standing.count, standing.noun), 5))
         if standing.seconds_left is not None:
-            parts.append(self._steady("left", f"{clock_text(standing.seconds_left)} left", 4))
+            parts.append(self._steady("left", _left_text(standing, standing.seconds_left), 4))
         parts.append(self._steady("rate", rate_text(standing.rate), 8))
         if standing.pages:
             parts.append(_Part([(counted(standing.pages, "page"), "")], 10))
@@ -108,7 +108,7 @@ def heartbeat_text(standing: Standing) -> str:
         parts.append(counted(standing.pages, "page"))
     parts.append(rate_text(standing.rate))
     if standing.seconds_left is not None:
-        parts.append(f"{clock_text(standing.seconds_left)} left")
+        parts.append(_left_text(standing, standing.seconds_left))
     if standing.failed:
         parts.append(f"{standing.failed:,} failed")
     if standing.retries:
@@ -116,6 +116,11 @@ def heartbeat_text(standing: Standing) -> str:
     if standing.pause is not None:
         parts += [text for text in standing.pause if text]
     return f"{standing.label}: {', '.join(parts)}"
+
+
+def _left_text(standing: Standing, seconds: float) -> str:
+    """Return how long the rest takes: `2:03 left`, or `over 2:03 left` if that is the least."""
+    return f"{'over ' if standing.is_least else ''}{clock_text(seconds)} left"
 
 
 def percent_text(done: float) -> str:

@@ -20,6 +20,7 @@ class Standing(msgspec.Struct, frozen=True):
     `count` records of `noun` are settled, by this run and by earlier runs of the job. `done` is
     their part of the whole, from 0 to 1, and `seconds_left` the time that the rest takes; None:
     unknown. `rate` is in records per second. A listing has read `pages`, the last at `place`.
+    `is_least`: the rest may take longer than that, as the quota of the service is not known yet.
     `is_listed`: what is counted was listed, and is not settled. `parts` says how many of the parts
     of a job have ended. `earlier`: how many of the records earlier runs have settled.
     """
@@ -38,6 +39,7 @@ class Standing(msgspec.Struct, frozen=True):
     is_listed: bool = False
     parts: str = ""
     earlier: int = 0
+    is_least: bool = False
 
 
 class Followed(Protocol):

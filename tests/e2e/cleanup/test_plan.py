@@ -217,6 +217,22 @@ def test_a_pipe_to_apply_carries_out_nothing_that_a_guard_refuses(
     assert len(_left(store)) == 61
 
 
+def test_a_plan_that_is_not_whole_is_not_printed(kvsctl: Command, tmp_path: Path) -> None:
+    """A pipe to `apply` would carry out a part of it as if it were the whole."""
+    emulator = embedded(tmp_path / "served.db")
+    with served(emulator) as url:
+        command = kvsctl.having(KVSCTL_URL=url)
+        command("set", "-q", *(f"tmp:{n}={n}" for n in range(100)), status=0)
+        planning: Words = ["delete", "--prefix", "tmp:", "--plan", "-", "-c", "1"]
+        for batches, status in (("ok:ok", 4), ("ok:ok:ok:ok", 0)):
+            emulator.arm(read_faults(f"script={batches},503=1,only=batch/get"))
+            ended = command(*planning, "--retries", "0", "--give-up-after", "1", status=status)
+            is_whole = status == 0
+            assert len(ended.lines) == (100 if is_whole else 0)
+            said = b"the plan is incomplete: no line of it was written" in ended.err
+            assert said is not is_whole
+
+
 def _changed(plan: Path, members: dict[str, object]) -> bytes:
     first, *_ = _lines(plan)
     return json.dumps(first | members).encode() + b"\n"

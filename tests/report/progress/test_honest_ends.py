@@ -43,10 +43,11 @@ class _Feed:
 
 
 class _Look(NamedTuple):
-    """The time left at a moment, and the end of the latest wait."""
+    """The time left at a moment, whether that is the least, and the end of the latest wait."""
 
     at: float
     left: float
+    is_least: bool
     waits_until: float
 
 
@@ -66,8 +67,9 @@ def _looked_at(pace: Pace, body_bytes: int, quota: Quota) -> tuple[list[_Look], 
                 waits_until[0] = loop.time() + event.wait_seconds
 
         def look() -> None:
-            if (left := following.standing().seconds_left) is not None:
-                looks.append(_Look(loop.time(), left, waits_until[0]))
+            standing = following.standing()
+            if (left := standing.seconds_left) is not None:
+                looks.append(_Look(loop.time(), left, standing.is_least, waits_until[0]))
             if tally.succeeded < _RECORDS:
                 loop.call_later(_LOOKS_SECONDS, look)
 
@@ -90,6 +92,7 @@ def test_the_time_left_is_true_from_the_start(share: int, body_bytes: int) -> No
     assert looks[0][0] < 1, "there from the start"
     wrong = [one for one in looks if abs(one.at + one.left - seconds) > 5 + 0.05 * seconds]
     assert wrong == []
+    assert not any(one.is_least for one in looks), "the service refuses nothing"
     _require_honest_pauses(looks)
 
 
@@ -106,6 +109,11 @@ def test_the_time_left_knows_the_quota_that_the_service_keeps_to(
     later = [one for one in looks if one.at > 0.15 * seconds]
     wrong = [one for one in later if abs(one.at + one.left - seconds) > 5 + 0.15 * seconds]
     assert wrong == []
+    assert not any(one.is_least for one in later)
+    refused = [one for one in looks if one.waits_until]  # before, nobody can know
+    low = [one for one in refused if one.at + one.left < 0.8 * seconds]
+    assert [one for one in low if not one.is_least] == [], "too low, and not said to be the least"
+    assert any(one.is_least for one in refused)
     _require_honest_pauses(looks)
 
 

@@ -26,6 +26,11 @@ def text(standing: Standing, width: int, encoding: str = "utf-8") -> str:
         (_HALF, 139, "set  ━━━━━━━━━━──────────────   42%  84,000 records  2:03 left  1,400/s"),
         (_HALF, 79, "set  ━━━─────   42%  84,000 records  2:03 left  1,400/s"),
         (_HALF, 39, "set   42%  84,000 records  2:03 left"),
+        (
+            replace(_HALF, is_least=True),
+            79,
+            "set  ━━━─────   42%  84,000 records  over 2:03 left  1,400/s",
+        ),
         (_HALF, 19, "set   42%"),
         (
             _QUOTA,
@@ -129,6 +134,8 @@ def test_a_rate_has_few_digits(rate: float, expected: str) -> None:
 
 def test_a_heartbeat_says_everything_in_one_line() -> None:
     assert heartbeat_text(_HALF) == "set: 42%, 84,000 records, 1,400/s, 2:03 left"
+    least = replace(_HALF, is_least=True)
+    assert heartbeat_text(least) == "set: 42%, 84,000 records, 1,400/s, over 2:03 left"
     assert heartbeat_text(_REFUSED) == (
         "set: 42%, 84,000 records, 1,400/s, 2:03 left, 3 failed, 5 retries, connection refused, "
         "trying again in 2 s"
