@@ -172,3 +172,8 @@ def test_quiet_is_described_in_one_way() -> None:
     ]
     assert rows
     assert {row.split("|")[2].strip() for row in rows} == texts
+
+
+def test_the_readme_is_short() -> None:
+    """What is more belongs into docs/."""
+    assert len(_PAGES["README.md"].splitlines()) <= 150

@@ -26,7 +26,7 @@ _TABLE: Final[dict[str, str]] = {
     f"{_HERE}/test_readme_examples.py::test_every_example_prints_what_is_shown": """
         README.md               -        set  LOCAL EMULATOR
         README.md               console  $ kvsctl config init
-        README.md               console  $ kvsctl set -t staging -n
+        README.md               console  $ kvsctl set -t staging 'try
         README.md               console  $ cat users.csv
         README.md               console  $ kvsctl set -q -t staging -f examples/cities
         docs/clean-up.md        console  $ kvsctl delete --match
