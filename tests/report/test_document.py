@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from kvsctl.bulk.events import RecordsRead, Settled
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.errors import ExitStatus, StreamError, UsageError
 from kvsctl.jsontext import json_line, one_line
@@ -18,7 +17,7 @@ from kvsctl.report.document import (
 )
 from kvsctl.report.schema import document_line
 from tests.support.needs import IS_LINUX, only_on
-from tests.support.outcomes import ended, failed, problem
+from tests.support.outcomes import ended, failed, problem, tally_of
 
 ABOUT = About("set", "staging", "0.1.0", datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC))
 MEMBERS = """
@@ -26,13 +25,6 @@ MEMBERS = """
     skipped_by duplicates unknown unsent ambiguous requests retries throttled units bytes_sent
     bytes_received interrupted failures failures_truncated
 """
-
-
-def tally_of(*outcomes: Outcome) -> Tally:
-    tally = Tally()
-    tally(RecordsRead(len(outcomes)))
-    tally(Settled(outcomes))
-    return tally
 
 
 def test_the_members_stand_in_the_order_of_the_contract() -> None:

@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 from rich.cells import cell_len
 
-from kvsctl.bulk.events import RecordsRead, RequestEnded, Settled
+from kvsctl.bulk.events import RequestEnded
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.model import Cause, Failure, Identity, Outcome, Record, State, Verb
 from kvsctl.report.advice import advice
@@ -20,18 +20,11 @@ from kvsctl.report.failed.retry_line import RetryWords, retry_lines
 from kvsctl.report.failures_table import print_failures
 from kvsctl.report.rich_console import stderr_console
 from kvsctl.report.summary import EarlyEnd, summary
-from tests.support.outcomes import ended, failed, problem, record, succeeded
+from tests.support.outcomes import ended, failed, problem, record, succeeded, tally_of
 from tests.support.terminal import stderr
 
 _WORDS = RetryWords("set", ())
 ABOUT = About("set", "staging", "0.1.0", datetime(2026, 1, 2, tzinfo=UTC))
-
-
-def tally_of(*outcomes: Outcome) -> Tally:
-    tally = Tally()
-    tally(RecordsRead(len(outcomes)))
-    tally(Settled(outcomes))
-    return tally
 
 
 def printed(

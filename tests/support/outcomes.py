@@ -1,5 +1,7 @@
 """Records, problems and outcomes, made in one line each."""
 
+from kvsctl.bulk.events import RecordsRead, Settled
+from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.model import Failure, Found, Identity, Origin, Outcome, Problem, Record, State
 
 
@@ -44,3 +46,11 @@ def problem(
     origin = Origin("users.jsonl", position + 1)
     subject = Problem(position, origin, identity, code, "too much", raw, readable)
     return Outcome(subject, State.FAILED, Failure(code, "too much"))
+
+
+def tally_of(*outcomes: Outcome) -> Tally:
+    """The totals of a run in which these records were read and settled."""
+    tally = Tally()
+    tally(RecordsRead(len(outcomes)))
+    tally(Settled(outcomes))
+    return tally

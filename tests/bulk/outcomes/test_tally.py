@@ -11,7 +11,7 @@ from kvsctl.bulk.outcomes import tally as tally_module
 from kvsctl.bulk.outcomes.tally import OTHER_CODES, Tally
 from kvsctl.errors import Defect
 from kvsctl.model import Outcome, State, Verb
-from tests.support.outcomes import ended, failed, problem, record, succeeded
+from tests.support.outcomes import ended, failed, problem, record, succeeded, tally_of
 
 
 def request(verb: Verb = Verb.SET, status: int | None = 200, **more: int | bool) -> RequestEnded:
@@ -29,15 +29,8 @@ def request(verb: Verb = Verb.SET, status: int | None = 200, **more: int | bool)
     )
 
 
-def counted(*outcomes: Outcome) -> Tally:
-    tally = Tally()
-    tally(RecordsRead(len(outcomes)))
-    tally(Settled(outcomes))
-    return tally
-
-
 def test_every_state_has_its_count_and_the_sum_holds() -> None:
-    tally = counted(
+    tally = tally_of(
         succeeded(0),
         succeeded(1),
         failed(2),
@@ -57,14 +50,14 @@ def test_every_state_has_its_count_and_the_sum_holds() -> None:
 @pytest.mark.parametrize("state", State)
 def test_a_sum_that_does_not_hold_is_a_defect(state: State) -> None:
     extra = failed(1) if state is State.FAILED else ended(1, state)
-    tally = counted(succeeded(0))
+    tally = tally_of(succeeded(0))
     tally(Settled([extra]))
     with pytest.raises(Defect, match="1 records, but"):
         tally.check_sum()
 
 
 def test_records_that_never_ended_are_a_defect() -> None:
-    tally = counted(succeeded(0))
+    tally = tally_of(succeeded(0))
     tally(RecordsRead(1))
     with pytest.raises(Defect, match="2 records, but 1 succeeded"):
         tally.check_sum()
@@ -72,7 +65,7 @@ def test_records_that_never_ended_are_a_defect() -> None:
 
 def test_a_failure_without_a_reason_is_a_defect() -> None:
     with pytest.raises(Defect, match=r"users\.jsonl:8 failed without a reason"):
-        counted(ended(7, State.FAILED))
+        tally_of(ended(7, State.FAILED))
 
 
 def test_requests_are_counted_by_how_they_ended() -> None:
@@ -95,7 +88,7 @@ def test_ambiguous_records_are_counted_however_they_ended() -> None:
     lost = failed(1)
     assert hasattr(lost.subject, "ambiguous")
     lost.subject.ambiguous = True
-    tally = counted(Outcome(late, State.SUCCEEDED), lost, succeeded(2))
+    tally = tally_of(Outcome(late, State.SUCCEEDED), lost, succeeded(2))
     assert tally.ambiguous == 2
 
 
@@ -103,13 +96,13 @@ def test_a_note_says_all_that_is_known_of_a_failure() -> None:
     outcome = failed(16, "user:1", "MAX_SIZE", "too big")
     assert hasattr(outcome.subject, "attempts")
     outcome.subject.attempts = 3
-    (note,) = counted(outcome).failures
+    (note,) = tally_of(outcome).failures
     assert (note.key, note.entity, note.source) == ("user:1", None, "users.jsonl:17")
     assert (note.code, note.message, note.attempts) == ("MAX_SIZE", "too big", 3)
 
 
 def test_a_note_of_unreadable_input_has_no_key_and_no_attempts() -> None:
-    (note,) = counted(problem(3, b"{", code="INVALID_JSON", readable=False)).failures
+    (note,) = tally_of(problem(3, b"{", code="INVALID_JSON", readable=False)).failures
     assert (note.key, note.entity, note.attempts) == (None, None, 0)
     assert note.source == "users.jsonl:4"
 
@@ -133,7 +126,7 @@ def test_any_order_of_ends_gives_the_same_failures(codes: list[str], data: st.Da
 
 def test_codes_past_the_bound_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tally_module, "KEPT_CODES", 2)
-    tally = counted(*(failed(n, code=f"C{n}") for n in range(5)))
+    tally = tally_of(*(failed(n, code=f"C{n}") for n in range(5)))
     assert {group.code: group.count for group in tally.groups} == {
         "C0": 1,
         "C1": 1,
@@ -142,6 +135,6 @@ def test_codes_past_the_bound_are_counted_together(monkeypatch: pytest.MonkeyPat
 
 
 def test_failures_of_two_inputs_may_have_one_position() -> None:
-    tally = counted(failed(1), failed(0), failed(1), failed(0))
+    tally = tally_of(failed(1), failed(0), failed(1), failed(0))
     assert [note.position for note in tally.failures] == [0, 0, 1, 1]
     assert (tally.failed, len(tally.failures)) == (4, 4)

@@ -12,9 +12,9 @@ import pytest
 from kvsctl.emulator import embedded
 from kvsctl.emulator.switches.fault_spec import read_faults
 from kvsctl.emulator.web.app import Emulator
-from kvsctl.journal.file import read_journal
 from tests.support.commands.command import Command, records_file
 from tests.support.commands.server import served
+from tests.support.journals import records_settled
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
@@ -41,12 +41,6 @@ def slow(kvsctl: Command, emulator: Emulator, tmp_path: Path) -> Iterator[Comman
         yield kvsctl.having(KVSCTL_URL=url)
 
 
-def _settled(journal: Path) -> int:
-    if not journal.exists() or not journal.stat().st_size:
-        return 0
-    return read_journal(journal).state.totals.counts.get("records", 0)
-
-
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 @pytest.mark.parametrize("filters", [[], ["--no-expiry"]])
 def test_a_stopped_clean_up_is_resumed_and_its_report_covers_all(
@@ -67,10 +61,10 @@ def test_a_stopped_clean_up_is_resumed_and_its_report_covers_all(
     ]
     process = slow.start(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     with process:
-        wait_until(lambda: _settled(journal) >= 25)
+        wait_until(lambda: records_settled(journal) >= 25)
         process.send_signal(number)
         process.communicate()
-    before = _settled(journal)
+    before = records_settled(journal)
     assert 0 < before < _COUNT
     report = slow(*words, status=0).report
     assert report["failed"] == report["unknown"] == report["unsent"] == 0

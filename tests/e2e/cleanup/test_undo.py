@@ -12,10 +12,10 @@ import pytest
 
 from kvsctl.emulator import EmulatorOptions, embedded
 from kvsctl.emulator.switches.fault_spec import read_faults
-from kvsctl.journal.file import read_journal
 from tests.e2e.cleanup.stores import STORE_KINDS, filled
 from tests.support.commands.command import Command, records_file
 from tests.support.commands.server import served
+from tests.support.journals import records_settled
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
@@ -154,16 +154,11 @@ def test_a_resumed_run_appends_and_all_can_be_restored(
         words += ["--journal", journal, "--undo", tmp_path / "undo-{date}.jsonl"]
         process = command.start(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
-        def settled() -> int:
-            if not journal.exists() or not journal.stat().st_size:
-                return 0
-            return read_journal(journal).state.totals.counts.get("records", 0)
-
         with process:
-            wait_until(lambda: settled() >= 25)
+            wait_until(lambda: records_settled(journal) >= 25)
             process.send_signal(number)
             process.communicate()
-        assert settled() < 500
+        assert records_settled(journal) < 500
         command(*words, status=0)
         assert command("list", "-q").out == b""
         [undo] = tmp_path.glob("undo-*.jsonl")

@@ -1,29 +1,16 @@
 """`kvsctl diff` of files with a store."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from kvsctl.emulator import embedded
 from tests.support.commands.command import Command, records_file
 from tests.support.commands.pseudo_terminal import in_terminal
-from tests.support.commands.server import served
 from tests.support.commands.serving import serving
 from tests.support.needs import IS_POSIX, only_on
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(params=["embedded", "server"])
-def target(request: pytest.FixtureRequest, kvsctl: Command, tmp_path: Path) -> Iterator[Command]:
-    """kvsctl with a target chosen: the embedded emulator, or one behind a real server."""
-    if request.param == "embedded":
-        yield kvsctl.having(KVSCTL_TARGET="local")
-        return
-    with served(embedded(tmp_path / "served.db")) as url:
-        yield kvsctl.having(KVSCTL_URL=url)
 
 
 def test_only_the_keys_of_the_file_are_compared(target: Command, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,12 +18,6 @@ _COUNT = 200
 _SLOWLY = ("--batch-size", "1", "--rps", "50", "--units-per-min", "0")
 
 pytestmark = only_on(IS_POSIX, "workers are killed by signals of POSIX")
-
-
-@pytest.fixture
-def served(kvsctl: Command) -> Iterator[Command]:
-    with serving(kvsctl) as url:
-        yield kvsctl.having(KVSCTL_URL=url)
 
 
 @pytest.fixture

@@ -4,14 +4,12 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.fan_out.workers import is_worker, wait_for_workers, workers_of
 from tests.support.commands.command import Command, records_file
-from tests.support.commands.serving import serving
 from tests.support.needs import IS_LINUX, only_on
 from tests.support.waiting import wait_until
 
@@ -19,12 +17,6 @@ _COUNT = 200
 _SLOWLY = ("--batch-size", "1", "--rps", "50", "--units-per-min", "0")
 
 pytestmark = only_on(IS_LINUX, "workers are found in /proc")
-
-
-@pytest.fixture
-def served(kvsctl: Command) -> Iterator[Command]:
-    with serving(kvsctl) as url:
-        yield kvsctl.having(KVSCTL_URL=url)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import json
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,6 @@ from tests.support.commands.command import Command, Ended, records_file
 from tests.support.commands.serving import serving
 
 _COUNT = 120
-
-
-@pytest.fixture
-def served(kvsctl: Command) -> Iterator[Command]:
-    with serving(kvsctl) as url:
-        yield kvsctl.having(KVSCTL_URL=url)
 
 
 @pytest.fixture

@@ -1,28 +1,15 @@
 """`set --changed-only` and `set --if-absent`, by the command against the emulator."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kvsctl.emulator import embedded
 from tests.support.commands.command import Command, records_file
-from tests.support.commands.server import served
 from tests.support.commands.serving import serving
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(params=["embedded", "server"])
-def target(request: pytest.FixtureRequest, kvsctl: Command, tmp_path: Path) -> Iterator[Command]:
-    """kvsctl with a target chosen: the embedded emulator, or one behind a real server."""
-    if request.param == "embedded":
-        yield kvsctl.having(KVSCTL_TARGET="local")
-        return
-    with served(embedded(tmp_path / "served.db")) as url:
-        yield kvsctl.having(KVSCTL_URL=url)
 
 
 def _values(command: Command, *keys: str) -> list[Any]:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.commands.command import KVSCTL, Command, records_file
 from tests.support.commands.emulated_terminal import EmulatedTerminal, emulated_terminal
-from tests.support.needs import program, system_module
+from tests.support.needs import program
 
 pytestmark = pytest.mark.slow
 
@@ -17,10 +17,6 @@ def _in_shell(
     command: Command, terminal: EmulatedTerminal, script: str
 ) -> "subprocess.Popen[bytes]":
     """Start a script in a shell with job control, in the foreground of the terminal."""
-
-    def take_terminal() -> None:
-        system_module("fcntl").ioctl(terminal.fd, system_module("termios").TIOCSCTTY, 0)
-
     fd = terminal.fd
     return subprocess.Popen(
         [program("bash"), "-c", f"set -m\n{script}"],
@@ -29,7 +25,7 @@ def _in_shell(
         stdout=fd,
         stderr=fd,
         start_new_session=True,
-        preexec_fn=take_terminal,
+        preexec_fn=terminal.take,
     )
 
 

@@ -3,7 +3,6 @@
 import json
 import signal
 import stat
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -16,19 +15,6 @@ from tests.support.commands.command import Command, records_file
 from tests.support.commands.server import served
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(name="source")
-def _source(tmp_path: Path) -> Iterator[str]:
-    with served(embedded(tmp_path / "source.db")) as url:
-        yield url
-
-
-@pytest.fixture(name="target")
-def _target(kvsctl: Command, tmp_path: Path) -> Iterator[Command]:
-    """kvsctl with a served target."""
-    with served(embedded(tmp_path / "target.db")) as url:
-        yield kvsctl.having(KVSCTL_URL=url)
 
 
 def _lines(plan: Path) -> list[dict[str, Any]]:

@@ -16,9 +16,10 @@ import pytest
 from kvsctl.emulator import embedded
 from kvsctl.emulator.switches.fault_spec import read_faults
 from kvsctl.emulator.web.app import Emulator
-from kvsctl.journal.file import JournalFile, read_journal
+from kvsctl.journal.file import JournalFile
 from tests.support.commands.command import Command, records_file
 from tests.support.commands.server import served
+from tests.support.journals import records_settled
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
@@ -86,12 +87,6 @@ def _is_same(one: _Stored, other: _Stored) -> bool:
     return True
 
 
-def _settled(journal: Path) -> int:
-    if not journal.exists() or not journal.stat().st_size:
-        return 0
-    return read_journal(journal).state.totals.counts.get("records", 0)
-
-
 def _stop(
     target: Command,
     words: Words,
@@ -103,9 +98,9 @@ def _stop(
     """Stop a sync once its journal holds more than when it began."""
 
     def has_settled_more_than(count: int) -> bool:
-        return _settled(journal) > count
+        return records_settled(journal) > count
 
-    settles = partial(has_settled_more_than, _settled(journal))
+    settles = partial(has_settled_more_than, records_settled(journal))
     process = target.start(*words, prelude=_NOTES_OFTEN, stdout=-1, stderr=subprocess.PIPE)
     wait_until(settles)
     process.send_signal(number)
@@ -131,7 +126,7 @@ def test_a_stopped_sync_is_resumed(
     )  # fmt: skip
     for _ in range(3):
         _stop(target, command, journal, number, statuses=(130,))
-    settled = _settled(journal)
+    settled = records_settled(journal)
     assert 0 < settled < _COUNT
     ended = target(*command, status=0).report
     assert ended["records"] == _COUNT
@@ -148,7 +143,7 @@ def test_a_resumed_sync_reads_in_the_target_only_what_is_left(
     journal = tmp_path / "j"
     command: Words = ("sync", "-y", "--from", source, "--all", "--journal", journal, "-c", "1")
     _stop(target, command, journal, signal.SIGKILL)
-    settled = _settled(journal)
+    settled = records_settled(journal)
     emulator.arm(None)
     said = target(*command, "-v", status=0).err.decode()
     read = re.findall(r"^get 200, .*, ([0-9]+) records?, ", said, re.MULTILINE)

@@ -1,7 +1,6 @@
 """`kvsctl sync`: make a store like another one, both behind real servers."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +17,6 @@ from tests.support.examples import examples
 from tests.support.jsontexts import LEGAL_KEYS, VALUES
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(name="source")
-def _source(tmp_path: Path) -> Iterator[str]:
-    with served(embedded(tmp_path / "source.db")) as url:
-        yield url
-
-
-@pytest.fixture(name="target")
-def _target(kvsctl: Command, tmp_path: Path) -> Iterator[Command]:
-    """kvsctl with a served target."""
-    with served(embedded(tmp_path / "target.db")) as url:
-        yield kvsctl.having(KVSCTL_URL=url)
 
 
 def _values(command: Command, *words: str) -> dict[str, Any]:

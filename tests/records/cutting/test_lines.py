@@ -1,4 +1,3 @@
-import itertools
 from collections.abc import Iterator
 
 import pytest
@@ -7,6 +6,7 @@ from hypothesis import strategies as st
 
 from kvsctl.records.cutting import lines as module
 from kvsctl.records.cutting.lines import MAX_LINE_BYTES, Line, Lines, split_lines, without_mark
+from tests.support.chunks import cut_into
 
 BOM = b"\xef\xbb\xbf"
 PIECES = st.lists(
@@ -24,12 +24,6 @@ def model(content: bytes, end: bytes) -> list[Line]:
         if text.strip(b" \t\r\n"):
             found.append(Line(number, text))
     return found
-
-
-def cut_into(content: bytes, places: list[int]) -> Iterator[bytes]:
-    edges = [0, *sorted(place % (len(content) + 1) for place in places), len(content)]
-    for start, stop in itertools.pairwise(edges):
-        yield content[start:stop]
 
 
 def lines_of(chunks: Iterator[bytes], end: bytes = b"\n") -> list[Line]:

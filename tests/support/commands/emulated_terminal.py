@@ -56,6 +56,10 @@ class EmulatedTerminal:
         with self._lock:
             self._screen.resize(lines, columns)
 
+    def take(self) -> None:
+        """Make it the terminal of this process, which leads a session: call it in a child."""
+        system_module("fcntl").ioctl(self.fd, system_module("termios").TIOCSCTTY, 0)
+
     def type(self, keys: bytes) -> None:
         """Type, as a user does. The terminal shows what is typed."""
         os.write(self._near, keys)
@@ -139,11 +143,7 @@ def started(
     command: Command, terminal: EmulatedTerminal, *words: str | Path, prelude: str = ""
 ) -> "subprocess.Popen[bytes]":
     """Start kvsctl in the foreground of a terminal, as a shell does."""
-
-    def take_terminal() -> None:
-        system_module("fcntl").ioctl(terminal.fd, system_module("termios").TIOCSCTTY, 0)
-
     streams: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), terminal.fd)
     return command.start(
-        *words, prelude=prelude, start_new_session=True, preexec_fn=take_terminal, **streams
+        *words, prelude=prelude, start_new_session=True, preexec_fn=terminal.take, **streams
     )

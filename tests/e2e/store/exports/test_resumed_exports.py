@@ -16,6 +16,7 @@ from kvsctl.emulator.switches.fault_spec import read_faults
 from kvsctl.journal.file import JournalFile, read_journal
 from tests.support.commands.command import Command
 from tests.support.commands.server import served
+from tests.support.journals import records_settled
 from tests.support.waiting import wait_until
 
 Words: TypeAlias = list[str | Path]
@@ -79,12 +80,6 @@ def test_a_job_that_ended_before_anything_was_listed_lists_everything_when_it_is
             assert here("list", "-q", "-t", "local").out == b"a\nb\n"
 
 
-def _settled(journal: Path) -> int:
-    if not journal.exists() or not journal.stat().st_size:
-        return 0
-    return read_journal(journal).state.totals.counts.get("records", 0)
-
-
 @pytest.mark.parametrize(
     ("words", "number"),
     [
@@ -100,10 +95,10 @@ def test_a_stopped_export_is_resumed(
     command: Words = ["export", "--url", slow, *words, "--journal", journal, "-o", output, "--json"]
 
     def has_settled_more_than(count: int) -> bool:
-        return _settled(journal) > count
+        return records_settled(journal) > count
 
     for _ in range(2):
-        settles = partial(has_settled_more_than, _settled(journal))
+        settles = partial(has_settled_more_than, records_settled(journal))
         process = kvsctl.start(*command, prelude=_NOTES_OFTEN, stderr=subprocess.PIPE)
         wait_until(settles)
         process.send_signal(number)
