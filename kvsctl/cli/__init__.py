@@ -9,10 +9,10 @@
 - `completion`: what a shell offers at a TAB.
 - `options`, `option_groups`: options in groups, and how a command takes groups.
 - `request`, `inputs`: from options to a job; `listing_request`, `usage_request`, `selectors`: to
-  one that lists; `protecting`: the keys that a selection never chooses; `compare_request`: to one
-  that compares; `sync_request`: to one that makes a store like another; `target_choice`:
-  to the target; `stores`: to a store besides it; `cleanup`: to one that deletes or rewrites what is
-  chosen or planned;
+  one that lists; `protecting`: the keys that a selection never chooses; `compare_request`,
+  `verify_request`: to one that compares; `sync_request`: to one that makes a store like another;
+  `target_choice`: to the target; `stores`: to a store besides it; `cleanup`: to one that deletes or
+  rewrites what is chosen or planned;
   `installations`: to one on several installations; `tools`: to one beside the records;
   `fan_out`: to one in parts.
 - `records`: how records are printed and written, and what is done about rounded numbers.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.checking import CheckingOptions, DryRunOption
+from kvsctl.cli.options.comparing import VerifyOptions
 from kvsctl.cli.options.cron import MonitoringOptions
 from kvsctl.cli.options.input import WorkersOption
 from kvsctl.cli.options.installations.choosing import (
@@ -103,16 +104,18 @@ def carry_out_on_each(
     given: Given,
     job_of: Callable[[Given], BatchJob],
     source_of: "Callable[[Given], SourceCopy | None] | None" = None,
+    *,
+    as_given: Callable[[Given], Given] = lambda given: given,
 ) -> NoReturn:
     """Carry out a command's job on each of several installations: see `carry_out`.
 
-    `source_of`: see `installations_job`.
+    `source_of`: see `installations_job`. `as_given` returns the options as those of such a job.
     """
     from kvsctl.cli.installations.request import installations_job
     from kvsctl.jobs.installations.work import run_on_installations
 
     def job_on_each(given: Given) -> "InstallationsJob":
-        return installations_job(command, given, job_of, source_of=source_of)
+        return installations_job(command, as_given(given), job_of, source_of=source_of)
 
     carry_out(command, given, job_on_each, run_on_installations, has_workers_itself=True)
 
@@ -145,6 +148,7 @@ def names_several(given: Given) -> bool:
         given.of(AllInstallationsOption).all_installations
         or given.of(InstallationsFileOption).installations_file is not None
         or len(given.of(TargetOptions).installation or ()) > 1
+        or len(given.of(VerifyOptions).installation or ()) > 1
     )
 
 

@@ -1,4 +1,4 @@
-"""From the options of diff and verify to their jobs: nothing is opened for writing."""
+"""From the options of diff to its job: nothing is opened for writing."""
 
 import os
 import shlex
@@ -6,13 +6,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from kvsctl.backups.manifest import manifest_path
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.cli.inputs import require_matching_files, set_forms
-from kvsctl.cli.installations.one_store import require_one_store
 from kvsctl.cli.installations.store import ChosenSource
 from kvsctl.cli.option_groups import Given, OptionGroup
-from kvsctl.cli.options.comparing import DiffOptions, VerifyOptions
+from kvsctl.cli.options.comparing import DiffOptions
 from kvsctl.cli.options.installations.working import InstallationsOptions
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.selection import (
@@ -24,15 +22,13 @@ from kvsctl.cli.options.selection import (
 from kvsctl.cli.options.target import TargetOptions
 from kvsctl.cli.request import output_path, output_roles, reporting_of, require_own_files
 from kvsctl.cli.selectors import listing_plan, shard_of, with_prefix
-from kvsctl.cli.stores import named_store, require_different, schedule_for, source_store, store_of
+from kvsctl.cli.stores import require_different, schedule_for, source_store, store_of
 from kvsctl.comparison.joining import Change
-from kvsctl.comparison.sampling import Sample, sample_of
 from kvsctl.config.file import read_config
 from kvsctl.errors import UsageError
 from kvsctl.jobs.compare.comparing import Comparison
 from kvsctl.jobs.compare.printing import DifferenceForm, DifferencePrinting
 from kvsctl.jobs.compare.reading import reader_of
-from kvsctl.jobs.compare.verifying import Comparand, Verification
 from kvsctl.jobs.inputs import ReaderInput
 from kvsctl.jobs.job import BatchJob
 from kvsctl.jobs.store.copy import SourceCopy
@@ -48,11 +44,6 @@ from kvsctl.report.console import Environment
 
 _EXAMPLE: Final = (
     "For example: kvsctl diff -f backup.jsonl -t staging, or kvsctl diff -f a.jsonl --with b.jsonl"
-)
-_ONE_FILE: Final = (
-    "verify compares one file with one store",
-    "This compares a file of each: kvsctl diff -f 'backup-{installation}.jsonl' -t TARGET "
-    "--all-installations",
 )
 _STDIN: Final = Path("-")
 
@@ -91,11 +82,11 @@ def comparison(given: Given) -> Comparison:
     source, target = (None if store is None else _listed(store, plan) for store in stores)
     if _STDIN in (*left, *right) and not given.of(ReportOptions).quiet:
         Environment.of_process().say_stdin_is_read()
-    compared = copy or source or _reader(given, left)
+    compared = copy or source or records_of(given, left)
     assert not isinstance(compared, StoreSide)  # noqa: S101 - a source is always listed
     return Comparison(
         left=compared,
-        right=target or _reader(given, right),
+        right=target or records_of(given, right),
         covers=plan,
         shard=shard_of(given),
         compares_text=options.bytes,
@@ -211,44 +202,8 @@ def _listed(store: StoreSide, plan: ListingPlan | None) -> StoreSide | ListedSto
     return store if plan is None else ListedStore(store, plan)
 
 
-def verification(given: Given) -> Verification:
-    """Return the job that the options of verify ask for. Raise UsageError."""
-    require_one_store(given, *_ONE_FILE)
-    path = given.of(VerifyOptions).path
-    if path is None:
-        raise UsageError("no file is given", "For example: kvsctl verify backup.jsonl")
-    if not path.is_file():
-        raise UsageError(f"cannot read {path}: not a file")
-    comparand = _comparand(given, path)
-    stores = [] if comparand is None else [comparand.store]
-    require_own_files(
-        given,
-        read_config(os.environ),
-        inputs=[path, manifest_path(path)],
-        outputs=output_roles(None),
-        targets=[store.target for store in stores],
-    )
-    return Verification(
-        path=path,
-        comparand=comparand,
-        reporting=reporting_of(given),
-        schedule=schedule_for(given, stores),
-    )
-
-
-def _comparand(given: Given, path: Path) -> Comparand | None:
-    """Return what verify compares an export with; None: only its manifest. Raise UsageError."""
-    options = given.of(VerifyOptions)
-    if options.against is None:
-        if options.sample is not None:
-            raise UsageError("--sample needs a target to compare with", "Add --against TARGET.")
-        return None
-    sample = Sample() if options.sample is None else sample_of(options.sample)
-    store = named_store(options.against, given, "--against", allow_http=options.allow_http)
-    return Comparand(_reader(given, [path]), store, sample)
-
-
-def _reader(given: Given, paths: Iterable[Path]) -> Reader:
+def records_of(given: Given, paths: Iterable[Path]) -> Reader:
+    """Return a reader of files to compare. Raise UsageError if one cannot be used."""
     entities, forms = given.of(EntityOptions), set_forms(given)
     is_one = len(entities.entity) == 1 and not entities.plain
     entity = entities.entity[0] if is_one else None

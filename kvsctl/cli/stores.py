@@ -55,11 +55,17 @@ def named_store(
     environ: Mapping[str, str] = os.environ,
     *,
     allow_http: bool,
+    installation: list[str] | None = None,
 ) -> StoreSide:
     """Return the store that a name or a URL means, the value of `flag`. Raise UsageError."""
-    if "://" in name:
-        return store_of(TargetOptions(url=name, allow_http=allow_http), given, environ, flag)
-    return store_of(TargetOptions(target=name, allow_http=allow_http), given, environ, flag)
+    is_url = "://" in name
+    flags = TargetOptions(
+        target=None if is_url else name,
+        url=name if is_url else None,
+        installation=installation,
+        allow_http=allow_http,
+    )
+    return store_of(flags, given, environ, flag)
 
 
 def source_store(name: str, given: Given) -> StoreSide:

@@ -5,6 +5,7 @@ from itertools import islice, repeat
 from operator import itemgetter, le
 from typing import Final, NamedTuple, TypeAlias
 
+from kvsctl.comparison.memory import SortingMemory
 from kvsctl.comparison.sorting import Sorter
 from kvsctl.errors import StreamError, UsageError
 from kvsctl.model import PieceList, Problem, Record
@@ -35,11 +36,18 @@ class FileSide:
     """Files as one side of a comparison.
 
     If an identity occurs more than once, its last record counts, as for `set`; `duplicates` counts
-    the others. Each problem is passed to `on_problem` once.
+    the others. Each problem is passed to `on_problem` once. `memory` bounds what is in memory of
+    input that is not in order; None: it has its own.
     """
 
-    def __init__(self, reader: Reader, on_problem: Callable[[Problem], None]) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        on_problem: Callable[[Problem], None],
+        memory: SortingMemory | None = None,
+    ) -> None:
         self._reader = reader
+        self._memory = memory
         self._on_problem = on_problem
         self.duplicates = 0
 
@@ -58,7 +66,7 @@ class FileSide:
         if all(source.is_rereadable for source in self._reader.sources) and self._is_sorted():
             yield from self._without_duplicates(self._in_order())
             return
-        sorter = Sorter(Entry)
+        sorter = Sorter(Entry, memory=self._memory)
         try:
             for block in self._read():
                 for entry in block:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from kvsctl.jobs.cleanup.plan import CleanUpPlan
     from kvsctl.jobs.cleanup.undo import UndoPlan
     from kvsctl.jobs.compare.comparing import Comparison
+    from kvsctl.jobs.compare.verifying import Verification
     from kvsctl.jobs.installations.counting import Counted
     from kvsctl.jobs.installations.part import PartEnd
     from kvsctl.jobs.question import Question
@@ -188,8 +189,8 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     read first. `plan_guard`: the input is a plan, which may delete so much once it was checked and
     approved. `counted`: the clean-up only lists, and this receives what it would work on, and must
     close what was listed. `listed`: what an earlier job has listed for the clean-up, which closes
-    it. `retry`: what the command that retries failures is made of. `comparison`: what is done
-    instead, on one of several installations.
+    it. `retry`: what the command that retries failures is made of. `comparison`, `verification`:
+    what is done instead, on one of several installations.
     """
 
     input: JobInput
@@ -220,6 +221,7 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     listed: "Listed | None" = None
     retry: "RetryWords | None" = None
     comparison: "Comparison | None" = None
+    verification: "Verification | None" = None
 
     @property
     def command(self) -> str:

@@ -4,6 +4,5 @@
 - `store`: the store of one of them, and the copy of one that all are compared with.
 - `naming`: names of files with `{installation}` in them.
 - `request`: the job on each of them.
-- `one_store`: commands that do not work on several.
 - `workers`: the same job by workers (`--workers`).
 """

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from kvsctl.bulk.retrying.policy import RetryPolicy
 from kvsctl.cli.inputs import limits_of
+from kvsctl.cli.installations.store import ChosenStore
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.installations.choosing import (
     AllInstallationsOption,
@@ -35,7 +36,9 @@ def chosen_installations(
         ("--installations-file", path),
         ("--all-installations", given.of(AllInstallationsOption).all_installations),
     )
-    target = target_of(flags, config, environ, has_installations=True)
+    target = given.of(ChosenStore).target or target_of(
+        flags, config, environ, has_installations=True
+    )
     if path is not None:
         return Choice(target, read_installations(path, target))
     if not target.is_proxied:

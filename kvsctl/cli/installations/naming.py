@@ -8,7 +8,7 @@ from kvsctl.cli.fan_out.naming import WRITTEN
 from kvsctl.cli.option_groups import Given, OptionGroup
 from kvsctl.cli.options.cleanup.applying import ApplyOptions
 from kvsctl.cli.options.cleanup.deleting import PlanOptions, UndoOptions
-from kvsctl.cli.options.comparing import DiffOptions, SyncOptions
+from kvsctl.cli.options.comparing import DiffOptions, SyncOptions, VerifyOptions
 from kvsctl.cli.options.input import FileOption, InputOptions
 from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
@@ -46,7 +46,9 @@ def require_plans_for_each(given: Given) -> None:
 def files_of(given: Given) -> list[Path]:
     """Return the files that are read."""
     plan = given.of(ApplyOptions).path
+    export = given.of(VerifyOptions).path
     files = [
+        *([] if export is None else [export]),
         *given.of(FileOption).file,
         *given.of(InputOptions).file,
         *given.of(DiffOptions).file,

@@ -106,6 +106,15 @@ class VerifyOptions(OptionGroup):
         ),
         OnResume.MAY_DIFFER,
     ] = None
+    installation: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ID",
+            help="Id of the installation whose export it is.",
+            rich_help_panel=panels.TARGET,
+        ),
+        OnResume.CHECKED_ELSEWHERE,
+    ] = None
     allow_http: AllowHttp = False
 
 

@@ -206,7 +206,7 @@ class _Comparing:
 
     async def _look_up(self, left: Reader, right: StoreSide) -> KvsctlError | None:
         credentials = right.credentials()
-        side = FileSide(left, counting(self.tally))
+        side = FileSide(left, counting(self.tally), self._among.memory)
         prints_records = self._job.printing.path is None
         source = Input(fraction_read=left.fraction_read)
         with self._showing_progress(right, source, prints_records=prints_records) as shown:
@@ -237,7 +237,7 @@ class _Comparing:
             if isinstance(side, SourceCopy):
                 sides.append(entries_of(side, self.tally, time.time()))
                 continue
-            files.append(FileSide(side, counting(self.tally)))
+            files.append(FileSide(side, counting(self.tally), self._among.memory))
             sides.append(selected(_part_of(files[-1].blocks(), self._job.shard), self._job.covers))
         # What is not in order is sorted here: until that is done, an interrupt ends the process.
         firsts = [next(blocks, ()) for blocks in sides]

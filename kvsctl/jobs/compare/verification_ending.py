@@ -3,6 +3,7 @@
 import msgspec
 from msgspec.structs import replace
 
+from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.errors import ExitStatus, StreamError, UsageError, stdout_failed
 from kvsctl.files.raw import write_all
 from kvsctl.files.sinks import status_of
@@ -15,19 +16,26 @@ from kvsctl.report.store.verification import Verified, verified_document, verifi
 
 
 class VerificationEnding(msgspec.Struct, frozen=True):
-    """Everything needed to report a finished verification."""
+    """Everything needed to report a finished verification.
+
+    `is_part`: it is one of several, of which the sum is printed.
+    """
 
     reporting: Reporting
     verified: Verified
     report: ReportFile | None
     environment: Environment
     watcher: Watcher | None
+    is_part: bool = False
 
     def publish(self, end: End) -> ExitStatus:
         """Print the result and write the report. Return the exit status.
 
         Raise UsageError if stdout is closed.
         """
+        if self.is_part:
+            self._notify(end)
+            return self._status(end)
         end = self._saved(self._printed(end))
         self._print_failures()
         status, log = self._status(end), self.environment.log
@@ -94,4 +102,8 @@ class VerificationEnding(msgspec.Struct, frozen=True):
         against = self.verified.against
         error = self.verified.damage if end.error is None else end.error.message
         tally = None if against is None else against.tally
-        self.watcher.note_end(JobEnd(tally, end.elapsed_seconds, error))
+        counts = None if against is None else against.counts
+        if self.is_part and tally is None and self.verified.is_good:
+            tally = Tally()
+            tally.records = tally.succeeded = self.verified.manifest.digest.records
+        self.watcher.note_end(JobEnd(tally, end.elapsed_seconds, error, compared=counts))

@@ -18,6 +18,7 @@ from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.comparison.entries import Block, Entry, FileSide
 from kvsctl.comparison.joining import Comparer, Difference
 from kvsctl.comparison.sampling import Sample
+from kvsctl.config.installations import short_id
 from kvsctl.errors import ExitStatus, KvsctlError, UsageError
 from kvsctl.jobs.compare.reading import (
     Lookup,
@@ -29,10 +30,10 @@ from kvsctl.jobs.compare.verification_ending import VerificationEnding
 from kvsctl.jobs.cron.lock import locked
 from kvsctl.jobs.cron.time_limit import TimeLimit
 from kvsctl.jobs.ending import End
-from kvsctl.jobs.job import Reporting, Schedule, Watcher, labels_of
+from kvsctl.jobs.job import JobEnd, Reporting, Schedule, Watcher, labels_of
 from kvsctl.jobs.progress.showing import showing_progress
 from kvsctl.jobs.replacing import require_replaceable
-from kvsctl.jobs.runner import Interrupts, NoInterrupts
+from kvsctl.jobs.runner import ALONE, Among, Interrupts, NoInterrupts
 from kvsctl.jobs.store.side import StoreSide
 from kvsctl.jsontext import members
 from kvsctl.records.reader import Reader
@@ -57,10 +58,14 @@ class Comparand(msgspec.Struct, frozen=True):
 
 
 class Verification(msgspec.Struct, frozen=True, kw_only=True):
-    """An export to check. `comparand`: what it is compared with besides its manifest."""
+    """An export to check. `comparand`: what it is compared with besides its manifest.
+
+    `installation`: the one of several whose export it must be; None: it is verified alone.
+    """
 
     path: Path
     comparand: Comparand | None = None
+    installation: str | None = None
     reporting: Reporting = msgspec.field(default_factory=Reporting)
     schedule: Schedule = msgspec.field(default_factory=Schedule)
     watcher: Watcher | None = None
@@ -86,25 +91,44 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def verify(
-    job: Verification, environment: Environment, interrupts: Interrupts | None = None
+    job: Verification,
+    environment: Environment,
+    interrupts: Interrupts | None = None,
+    *,
+    among: Among = ALONE,
 ) -> ExitStatus:
     """Check a file, print the result, and return the exit status.
 
-    Raise UsageError if the file or its manifest cannot be read, and WorkLeft if another run holds
-    the job's lock; what goes wrong later is reported.
+    `among`: what it shares with other installations. Raise UsageError if the file or its manifest
+    cannot be read, and WorkLeft if another run holds the job's lock; what goes wrong later is
+    reported. Of one of several installations nothing is printed, and a file or a manifest that
+    cannot be read is a failure.
     """
     limit = TimeLimit(job.schedule.max_duration_seconds)
     async with locked(job, limit.ends_at, environment):
-        return await _carry_out(job, environment, interrupts or NoInterrupts(), limit)
+        try:
+            manifest = _manifest_of(job.path)
+        except UsageError as error:
+            if job.installation is None or job.watcher is None:
+                raise
+            job.watcher.note_end(JobEnd(None, 0.0, error.message))
+            return ExitStatus.FAILURES
+        return await _carry_out(
+            job, manifest, environment, interrupts or NoInterrupts(), limit, among
+        )
 
 
 async def _carry_out(
-    job: Verification, environment: Environment, interrupts: Interrupts, limit: TimeLimit
+    job: Verification,
+    manifest: Manifest,
+    environment: Environment,
+    interrupts: Interrupts,
+    limit: TimeLimit,
+    among: Among,
 ) -> ExitStatus:
     """Do what `verify` does, with the job's lock held."""
     require_replaceable(job.reporting)
     started, comparand = time.monotonic(), job.comparand
-    manifest = _manifest_of(job.path)
     report = None if job.reporting.report_path is None else ReportFile(job.reporting.report_path)
     try:
         requests = log_start(
@@ -113,19 +137,26 @@ async def _carry_out(
             is_quiet=job.reporting.quiet,
             verbosity=job.reporting.verbosity,
         )
-        verified = Verified(job.path, manifest, damage(job.path, manifest.digest))
+        wrong = _wrong_installation(job, manifest) or damage(job.path, manifest.digest)
+        verified = Verified(job.path, manifest, wrong)
         error: KvsctlError | None = None
         if comparand is not None and verified.damage is None:
             tally, plan = Tally(), comparand.store.plan
             source = Input(fraction_read=comparand.reader.fraction_read)
-            shown = showing_progress(environment, "verify", job.reporting, tally, plan, source)
+            label = job.installation or "verify"
+            shown = showing_progress(environment, label, job.reporting, tally, plan, source)
             with shown as (progress, note):
-                checking = _Checking(tally, interrupts, limit, [*requests, *progress], note)
+                checking = _Checking(tally, interrupts, limit, [*requests, *progress], note, among)
                 against, error = await checking.compare(comparand)
             verified = replace(verified, against=against)
         end = End(error, interrupts.interrupted, time.monotonic() - started)
         return VerificationEnding(
-            job.reporting, verified, report, environment, job.watcher
+            job.reporting,
+            verified,
+            report,
+            environment,
+            job.watcher,
+            is_part=job.installation is not None,
         ).publish(end)
     finally:
         if report is not None:
@@ -150,6 +181,14 @@ def _manifest_of(path: Path) -> Manifest:
     return manifest
 
 
+def _wrong_installation(job: Verification, manifest: Manifest) -> str | None:
+    """Return why an export is not that of its installation; None if it may be."""
+    made_of, mine = manifest.facts.installation, job.installation
+    if made_of is None or mine is None or short_id(made_of) == short_id(mine):
+        return None
+    return f"it is an export of installation {made_of}"
+
+
 class _Checking(NamedTuple):
     """What an export is compared with a store by. `tally` counts it."""
 
@@ -158,6 +197,7 @@ class _Checking(NamedTuple):
     limit: TimeLimit
     listeners: Sequence[Listener]
     note: Callable[[str], None]
+    among: Among
 
     async def compare(self, comparand: Comparand) -> tuple[Against, KvsctlError | None]:
         """Return what differs, and the error that ended this early, if any."""
@@ -170,7 +210,7 @@ class _Checking(NamedTuple):
                 different.append(difference)
 
         comparer = Comparer(take)
-        side = FileSide(comparand.reader, counting(tally))
+        side = FileSide(comparand.reader, counting(tally), self.among.memory)
         error = await look_up(
             store,
             credentials,
@@ -180,6 +220,7 @@ class _Checking(NamedTuple):
             self.interrupts,
             self.limit,
             self.note,
+            carriers=self.among.carriers,
         )
         count_absent_as_read(tally)
         tally.check_sum()

@@ -175,6 +175,7 @@ _TABLE: Final[dict[str, str]] = {
     """,
     f"{_COMMANDS}::test_each_installation_has_files_of_its_own": """
         docs/installations.md  sh  kvsctl export
+        docs/installations.md  sh  kvsctl verify
     """,
     f"{_PROCESSES}::test_installations_are_restored_and_compared": """
         docs/installations.md  sh  kvsctl set -t container --all-installations -f golden.jsonl

@@ -15,7 +15,7 @@ import pytest
 from kvsctl.emulator import embedded
 from kvsctl.emulator.clock import Clock
 from tests.e2e.documents.pages import ROOT, block, blocks
-from tests.e2e.documents.typed import run_typed
+from tests.e2e.documents.typed import run_lines, run_typed
 from tests.e2e.installations.support import container
 from tests.emulator.support import FakeTime
 from tests.support.commands.command import Command, records_file
@@ -186,6 +186,10 @@ def test_each_installation_has_files_of_its_own(kvsctl: Command) -> None:
         export, load, again = _block("installations", "sh", "kvsctl export").splitlines()
         run_typed(inside, export)
         assert len(list(inside.home.glob("backup-?.jsonl.gz"))) == 2
+        (inside.home / "installations.jsonl").write_text(
+            '{"installation":"a"}\n{"installation":"b"}\n'
+        )
+        run_lines(inside, _block("installations", "sh", "kvsctl verify"))
         run_typed(inside, load, status=1)
         for name in "ab":
             path = inside.home / f"failed-{name}.jsonl"

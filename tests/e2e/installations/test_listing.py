@@ -118,14 +118,6 @@ def test_a_target_without_installations_is_refused(
     assert said in kvsctl("installations", *words, status=2).err
 
 
-@pytest.mark.parametrize("several", [("--all-installations",), ("--installations-file", "x")])
-def test_a_file_is_verified_against_one_store(kvsctl: Command, several: tuple[str, ...]) -> None:
-    ended = kvsctl("verify", "x.jsonl", "--against", "container", *several, status=2)
-    assert b"verify compares one file with one store" in ended.err
-    assert b"kvsctl diff -f 'backup-{installation}.jsonl' -t TARGET --all-" in ended.err
-    assert b"--all-installations" not in kvsctl("verify", "--help", status=0).out
-
-
 def test_ping_works_on_one_store(kvsctl: Command) -> None:
     words = ("-t", "container", "--installation", "a", "--installation", "b")
     ended = _in_container(kvsctl, "http://127.0.0.1:9")("ping", *words, status=2)

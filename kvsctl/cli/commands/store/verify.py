@@ -3,14 +3,14 @@
 from kvsctl.cli.option_groups import Given, takes
 from kvsctl.cli.options.comparing import VerifyOptions
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
-from kvsctl.cli.options.installations.one_store import OneStoreOptions
+from kvsctl.cli.options.installations.working import SEVERAL_INSTALLATIONS
 from kvsctl.cli.options.report import ReportOptions
 from kvsctl.cli.options.running import RunningOptions
 
 
 @takes(
     VerifyOptions,
-    OneStoreOptions,
+    *SEVERAL_INSTALLATIONS,
     RunningOptions,
     LockOptions,
     MonitoringOptions,
@@ -21,10 +21,19 @@ def verify_command(given: Given) -> None:
 
     It is compared with the manifest beside it, FILE.manifest.json. With --against, also read its
     keys from a target and compare the values. Otherwise nothing is sent. The exit code is 1 if the
-    file was truncated or altered, or if a record differs.
+    file was truncated or altered, or if a record differs. On several installations,
+    {installation} in the name of FILE is that of each.
     """
-    from kvsctl.cli.carry_out import carry_out
-    from kvsctl.cli.compare_request import verification
+    from kvsctl.cli.carry_out import (
+        carry_out,
+        carry_out_on_each,
+        names_several,
+        require_one_for_all,
+    )
+    from kvsctl.cli.verify_request import on_installations, verification, verification_on_each
     from kvsctl.jobs.compare.verifying import verify
 
+    if names_several(given):
+        carry_out_on_each("verify", given, verification_on_each, as_given=on_installations)
+    require_one_for_all(given)
     carry_out("verify", given, verification, verify)
