@@ -1,7 +1,7 @@
 """The pytest fixture `kvsctl_emulator` for tests of apps: a server, emptied before each test.
 
     def test_mine(kvsctl_emulator):
-        call(kvsctl_emulator.url, headers={"authorization": f"Bearer {kvsctl_emulator.token}"})
+        call(kvsctl_emulator.url, headers=kvsctl_emulator.headers())
 
 Override the session fixture `kvsctl_emulator_options` to set a manifest, seeds, quotas or faults.
 Each worker of pytest-xdist has a server and a store of its own.
@@ -29,12 +29,29 @@ START: Final = "kvsctl_emulator_start"
 
 @dataclass(frozen=True, slots=True)
 class EmulatorUnderTest:
-    """A running emulator: its base URL, a token that it accepts, and `reset`."""
+    """A running emulator: its base URL, what opens a store, and `reset`."""
 
     url: str
     token: str = field(repr=False)
+    """The first token that it accepts. If it has none, any does, unless `needs_proxy_header`."""
     admin_token: str = field(default="", repr=False)
     """The token for `/_emulator/`, if it is another one."""
+    needs_proxy_header: bool = False
+    """Whether no token opens a store, but only the header of a container's proxy."""
+
+    def headers(self, installation: str | None = None) -> dict[str, str]:
+        """Return the headers that open a store: that of an installation, or of the token.
+
+        A token opens its own store only. Where the proxy's header is needed, the store is that of
+        the installation `default` unless one is given.
+        """
+        headers = {}
+        if not self.needs_proxy_header:
+            headers["authorization"] = f"Bearer {self.token}"
+        if self.needs_proxy_header or installation is not None:
+            named = f"Forge as=app,installationId={installation or 'default'}"
+            headers["forge-proxy-authorization"] = named
+        return headers
 
     def reset(self, installation: str | None = None) -> None:
         """Delete all records of all installations, or those of one."""
@@ -87,9 +104,10 @@ def kvsctl_emulator(
 
 def under_test(url: str, options: ServeOptions) -> EmulatorUnderTest:
     """Return what a test needs to call the emulator that runs with these options."""
-    tokens = options.emulator.tokens
-    secret = tokens[0].secret if tokens else TOKEN
-    return EmulatorUnderTest(url, secret, options.emulator.admin_token or "")
+    served = options.emulator
+    secret = served.tokens[0].secret if served.tokens else TOKEN
+    needs_proxy_header = served.accepts_proxy_header and not served.tokens
+    return EmulatorUnderTest(url, secret, served.admin_token or "", needs_proxy_header)
 
 
 def is_seeded(options: ServeOptions) -> bool:

@@ -5,6 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from kvsctl.emulator.callers import installation_of
 from kvsctl.emulator.options import EmulatorOptions, Token
 from kvsctl.emulator.pytest_plugin import EmulatorUnderTest, options_of_worker, under_test
 from kvsctl.emulator.web.serve import ServeOptions, running
@@ -141,6 +142,23 @@ def test_a_proxy_of_the_environment_is_not_used(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     kvsctl_emulator.reset()
+
+
+@pytest.mark.parametrize(
+    ("served", "own"),
+    [
+        (EmulatorOptions(), "token-"),
+        (EmulatorOptions(tokens=(Token("t", "mine"),)), "mine"),
+        (EmulatorOptions(accepts_proxy_header=True), "default"),
+        (EmulatorOptions(accepts_proxy_header=True, tokens=(Token("t", "mine"),)), "mine"),
+    ],
+)
+def test_its_headers_open_a_store(served: EmulatorOptions, own: str) -> None:
+    emulator = under_test("http://127.0.0.1:1", ServeOptions(emulator=served))
+    for installation, expected in ((None, own), ("mine", "mine")):
+        headers = emulator.headers(installation)
+        sent = {name.encode(): value.encode() for name, value in headers.items()}
+        assert installation_of(sent, served).startswith(expected)
 
 
 def test_no_token_is_shown() -> None:
