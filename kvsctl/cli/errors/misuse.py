@@ -13,6 +13,10 @@ from kvsctl.errors import ExitStatus, UsageError
 _MISUSE: Final[Any] = typer.BadParameter.__base__
 """What Typer raises for a command line that it cannot read. It has no public name."""
 _NO_COMMAND: Final = re.compile(r"""No such command (['"])(.*?)\1\.""", re.DOTALL)
+_NO_VALUE: Final = re.compile(r"""(['"])(.*)\1 is not (?:a valid (\w+)|one of .*)\.?""", re.DOTALL)
+_NO_ROOM: Final = re.compile(r"Got unexpected extra arguments?(?:\(s\))? \((.*)\)\.?", re.DOTALL)
+_VALUE: Final = re.compile(r"Option '(.*)' (requires an argument|does not take a value)\.?")
+_KINDS: Final = {"int": "a whole number", "float": "a number"}
 _UNDIVIDED: Final = {
     "apply": "It checks the whole plan, and asks once, before anything changes. With --shard I/N, "
     "each of N processes carries out a part.",
@@ -84,4 +88,36 @@ def _wrong_and_meant(misuse: Any) -> tuple[str, Sequence[str]]:
     if (found := _NO_COMMAND.match(text)) is not None:
         known = [name for name, one in getattr(command, "commands", {}).items() if not one.hidden]
         return f"no such command: {found[2]}", near(found[2], known)
-    return text[:1].lower() + text[1:].rstrip("."), ()
+    if (found := _NO_ROOM.fullmatch(text)) is not None:
+        return f"unexpected argument: {found[1]}", ()
+    if (found := _VALUE.fullmatch(text)) is not None:
+        wrong = "takes no value" if found[2].startswith("does not") else "needs a value"
+        return f"{found[1]} {wrong}", ()
+    if (parameter := getattr(misuse, "param", None)) is not None:
+        return _wrong_value(misuse, parameter, text)
+    return _sentence(text), ()
+
+
+def _wrong_value(misuse: Any, parameter: Any, text: str) -> tuple[str, Sequence[str]]:
+    """Return what is wrong with the value of a parameter, and what may have been meant."""
+    is_option = parameter.param_type_name == "option"
+    name = max(parameter.opts, key=len) if is_option else parameter.human_readable_name
+    choices = [str(one) for one in getattr(parameter.type, "choices", ())]
+    if (found := _NO_VALUE.fullmatch(str(misuse.message))) is not None:
+        from kvsctl.jsontext import quoted  # not at the top: every command would import orjson
+
+        expected = _one_of(choices) if choices else _KINDS.get(found[3], found[3])
+        given = [name, quoted(found[2])] if is_option else [quoted(found[2])]
+        return f"{' '.join(given)}: expected {expected}", near(found[2], choices)
+    if not misuse.message:  # it is missing
+        return f"missing argument: {_one_of(choices) if choices else name}", ()
+    return _sentence(text), ()
+
+
+def _one_of(choices: Sequence[str]) -> str:
+    *first, last = choices
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+def _sentence(text: str) -> str:
+    return text[:1].lower() + text[1:].rstrip(".")

@@ -62,12 +62,49 @@ from tests.support.commands.command import Command
         ),
         (
             ["serve", "--port", "x"],
-            "invalid value for '--port': 'x' is not a valid int",
+            '--port "x": expected a whole number',
             "kvsctl serve --help shows what there is.",
         ),
         (
-            ["set", "-f"],
-            "option '-f' requires an argument",
+            ["set", "-c", "x", "a=1"],
+            '--concurrency "x": expected a whole number',
+            "kvsctl set --help shows what there is.",
+        ),
+        (
+            ["set", "--quota-share", "half", "a=1"],
+            '--quota-share "half": expected a number',
+            "kvsctl set --help shows what there is.",
+        ),
+        (
+            ["list", "--as", "tabel"],
+            '--as "tabel": expected keys, jsonl, json, csv or table',
+            "Did you mean table? kvsctl list --help shows what there is.",
+        ),
+        (
+            ["list", "--as", "xml"],
+            '--as "xml": expected keys, jsonl, json, csv or table',
+            "kvsctl list --help shows what there is.",
+        ),
+        (
+            ["completion", "fisch"],
+            '"fisch": expected bash, zsh or fish',
+            "Did you mean fish? kvsctl completion --help shows what there is.",
+        ),
+        (
+            ["completion"],
+            "missing argument: bash, zsh or fish",
+            "kvsctl completion --help shows what there is.",
+        ),
+        (
+            ["report", "merge"],
+            "missing argument: FILE...",
+            "kvsctl report merge --help shows what there is.",
+        ),
+        (["list", "a", "b"], "unexpected argument: b", "kvsctl list --help shows what there is."),
+        (["set", "-f"], "-f needs a value", "kvsctl set --help shows what there is."),
+        (
+            ["set", "--dry-run=3"],
+            "--dry-run takes no value",
             "kvsctl set --help shows what there is.",
         ),
         (
