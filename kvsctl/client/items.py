@@ -2,8 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice, repeat, tee
-from operator import itemgetter
+from operator import eq
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -25,9 +24,6 @@ SOURCE: Final = "record"
 _OPTIONS: Final = (
     orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_APPEND_NEWLINE
 )
-_DEFAULT: Final = repeat(None)
-_WITH_OPTIONS: Final = repeat(_OPTIONS)
-_WITHOUT_END: Final = itemgetter(slice(0, -1))
 _RECORDS: Final[frozenset[type]] = frozenset({dict})
 _RECORDS_OR_KEYS: Final[frozenset[type]] = frozenset({dict, str})
 _SEPARATOR: Final[Any] = orjson.Fragment(b"\n")
@@ -89,39 +85,19 @@ class Items(msgspec.Struct):
 
         So nothing that the caller changes later counts.
         """
-        while not self._encode_common(items, block):
-            pass
-
-    def _encode_common(self, items: Iterator[object], block: Block) -> bool:
-        """Add items until one cannot be written as it is. Return whether these are all."""
-        asked, kept = tee(items)
-        texts: list[bytes] = []
-        try:
-            # A loop would take as long as the rest. Cut, a text is no part of a larger buffer.
-            texts.extend(map(_WITHOUT_END, map(orjson.dumps, asked, _DEFAULT, _WITH_OPTIONS)))
-        except orjson.JSONEncodeError:
-            self._add(islice(kept, len(texts)), texts, block)
-            for item in kept:
-                self._encode_carefully(item, block)
-                return False
-            raise  # of the caller's iterator, which gave no item for it
-        except BaseException:
-            self._add(islice(kept, len(texts)), texts, block)
-            raise
-        self._add(kept, texts, block)
-        return True
-
-    def _add(self, given: Iterator[object], texts: list[bytes], block: Block) -> None:
-        """Add texts that are written, except for those that need a look at their items."""
-        items = [*given]
-        if self._common.issuperset(map(type, items)) and _NULL not in b"".join(texts):
-            block.texts += texts
-            return
-        for item, text in zip(items, texts, strict=True):
-            if type(item) in self._common and _NULL not in text:
-                block.texts.append(text)
-            else:
-                self._encode_carefully(item, block)
+        is_set, dumps, append = self.verb is Verb.SET, orjson.dumps, block.texts.append
+        for item in items:
+            if type(item) is dict or (type(item) is str and not is_set):
+                try:
+                    text = dumps(item, None, _OPTIONS)
+                except orjson.JSONEncodeError:
+                    text = _NULL
+                # bytes.find, because `in` raises and drops an error first, to tell bytes from a
+                # number. Cut, a text is not a part of a larger buffer.
+                if text.find(_NULL) < 0 or (text != _NULL and _read_back([text], [item])):
+                    append(text[:-1])
+                    continue
+            self._encode_carefully(item, block)
 
     def encode_at_once(self, items: Sequence[object], block: Block) -> None:
         """Do what `encode` does, in less time, with items that all exist before."""
@@ -138,7 +114,8 @@ class Items(msgspec.Struct):
             self.encode(iter(items), block)
             return
         texts = text[1:-2].split(_SEPARATED)
-        if _NULL in text or len(texts) > len(items):  # an orjson.Fragment may have line breaks
+        # An orjson.Fragment may have line breaks.
+        if len(texts) > len(items) or (_NULL in text and not _read_back(texts, items)):
             self.encode(iter(items), block)
         else:
             block.texts += texts
@@ -182,7 +159,7 @@ class Items(msgspec.Struct):
             message = f"the record cannot be written as JSON: {error}"
             block.refuse(Unusable(message, _identity_of(members)))
             return
-        if _NULL in text and _has_no_number(members):
+        if _NULL in text and not _read_back([text], [members]) and _has_no_number(members):
             block.refuse(Unusable(_NO_NUMBER, _identity_of(members)))
         else:
             block.texts.append(text[:-1])
@@ -194,6 +171,17 @@ def _identity_of(members: Mapping[str, Any]) -> Identity | None:
     if isinstance(key, str) and (entity is None or isinstance(entity, str)):
         return Identity(entity, key)
     return None
+
+
+def _read_back(texts: Sequence[bytes], items: Sequence[object]) -> bool:
+    """Return whether JSON certainly has what its items have. Then a null is not another float.
+
+    It takes less time than a look at each float. A tuple, for example, is not certain.
+    """
+    try:
+        return all(map(eq, map(orjson.loads, texts), items))
+    except Exception:  # of an `orjson.Fragment`, or of a comparison of the caller's
+        return False
 
 
 def _has_no_number(value: object) -> bool:

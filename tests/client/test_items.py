@@ -1,18 +1,20 @@
 """What a caller gives, as JSON: one by one and at once, with the same results."""
 
 import datetime
-from collections import UserDict
-from collections.abc import Iterator
+import math
+from collections import OrderedDict, UserDict
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kvsctl.client.feeds import _MOST_BURST, _MOST_BYTES, _MOST_RECORDS, _Lists
 from kvsctl.client.items import Block, Items
 from kvsctl.limits import DEFAULT_LIMITS
-from kvsctl.model import PieceList, Record, Verb
+from kvsctl.model import PieceList, Problem, Record, Verb
 from kvsctl.records.rules import Rules
 
 _LEAVES = (
@@ -55,19 +57,37 @@ def test_at_once_is_as_one_by_one(items: list[Any], verb: Verb) -> None:
     assert len(at_once.texts) == len(items)
 
 
-def test_a_record_that_its_iterator_changes_later_is_written_as_it_was() -> None:
-    def changing() -> Iterator[dict[str, Any]]:
-        record: dict[str, Any] = {"key": "k", "value": {}}
+@pytest.mark.parametrize("make", [dict, OrderedDict, UserDict])
+@pytest.mark.parametrize("other", [1, None, 0.5])
+def test_a_record_that_its_iterator_changes_later_is_written_as_it_was(
+    make: Callable[[dict[str, Any]], MutableMapping[str, Any]], other: object
+) -> None:
+    def changing() -> Iterator[Mapping[str, Any]]:
+        record = make({"key": "k", "value": {}})
         for number in range(_MOST_BURST + 1):
-            record["key"], record["value"]["n"] = f"k{number}", number
+            record["key"] = f"k{number}"
+            record["value"] |= {"n": number, "other": other}
             yield record
 
     bodies = [
         one.body for pieces in _lists(changing()) for one in pieces if isinstance(one, Record)
     ]
+    text = orjson.dumps(other)
     assert bodies == [
-        b'{"key":"k%d","value":{"n":%d}}' % (number, number) for number in range(_MOST_BURST + 1)
+        b'{"key":"k%d","value":{"n":%d,"other":%b}}' % (number, number, text)
+        for number in range(_MOST_BURST + 1)
     ]
+
+
+def test_a_number_that_is_not_json_counts_although_it_is_changed_later() -> None:
+    def changing() -> Iterator[dict[str, Any]]:
+        value = [0.0, None]
+        for number in (1.0, math.nan, 2.0, -math.inf, 3.0):
+            value[0] = number
+            yield {"key": "k", "value": value}
+
+    made = [type(one) for pieces in _lists(changing()) for one in pieces]
+    assert made == [Record, Problem, Record, Problem, Record]
 
 
 def test_lists_have_bounds_by_records_and_by_bytes() -> None:
