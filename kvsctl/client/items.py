@@ -12,7 +12,7 @@ from kvsctl import codes
 from kvsctl.model import Identity, Origin, PieceList, Problem, Verb
 from kvsctl.records.cutting.lines import Lines
 from kvsctl.records.parsed import Parser
-from kvsctl.records.parsing.records import key_object_parser, set_line_parser
+from kvsctl.records.parsing.records import key_object_parser, written_record_parser
 from kvsctl.records.pieces import OddBlanks, Pieces
 from kvsctl.records.rules import Rules
 
@@ -75,9 +75,9 @@ class Items(msgspec.Struct):
         elif keeps_numbers:
             from kvsctl.records.exact_numbers import exact_parser  # few targets are bridges
 
-            parser = exact_parser(set_line_parser(rules))
+            parser = exact_parser(written_record_parser(rules))
         else:
-            parser = set_line_parser(rules)
+            parser = written_record_parser(rules)
         return cls(verb, Pieces(SOURCE, parser, 0, OddBlanks()))
 
     def encode(self, items: Iterator[object], block: Block) -> None:

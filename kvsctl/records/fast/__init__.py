@@ -23,5 +23,6 @@ The modules:
 - `columns`: keys, values and other members, as columns, into records.
 - `extras`: the columns of these other members: entities, ttls and expiry times.
 - `lines`: objects in lines or arrays, as records or as keys.
+- `written`: records to set that a program wrote as compact JSON.
 - `rows`: rows of a table, as records or as keys.
 """

@@ -167,6 +167,17 @@ def set_columns(
     """
     names = key_texts(keys, limits, others, are_shown=are_shown)
     others.update(unusual_values(values, limits, are_shallow=are_shallow))
+    return columns_of(keys, names, values, extras, others)
+
+
+def columns_of(
+    keys: Sequence[str],
+    names: list[bytes],
+    values: Sequence[bytes] | Sequence[msgspec.Raw],
+    extras: Extras,
+    others: set[int],
+) -> Columns:
+    """Return records to set. `names`: the JSON of their keys, without its quotes."""
     start, middle, end = repeat(b'{"key":"'), repeat(b'","value":'), repeat(b"}")
     entities: Sequence[str | None] | None = None
     if extras.entities is not None:

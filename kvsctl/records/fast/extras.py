@@ -71,6 +71,28 @@ def extras_of_json(
     return _with_expiry(extras, rules, ttl_texts, expiries)
 
 
+def extras_of_columns(
+    rules: Rules,
+    entities: Sequence[str | None] | None,
+    ttls: list[bytes] | None,
+    others: set[int],
+) -> Extras:
+    """Return the extras of records with these columns; None: no record has such a member.
+
+    A record that has none has None as its entity, and no byte as its ttl.
+    """
+    count = len(entities or ttls or ())
+    named = (
+        default_entities(rules, count, others)
+        if entities is None
+        else _entities(entities, rules, others)
+    )
+    extras = Extras(named, repeat(_default_options(rules)))
+    if ttls is None:
+        return extras
+    return _with_expiry(extras, rules, _options_of_ttls(ttls, rules.certain_limits, others), [])
+
+
 def extras_of_cells(
     rules: Rules, cells: Callable[[str], Sequence[str] | None], count: int, others: set[int]
 ) -> Extras:

@@ -284,9 +284,9 @@ class Decoder:
         is_shallow = are_long and are_shallow(text, self._value_depth)
         if are_long and not is_shallow:
             lines = [b"" if depth_exceeds(line, PARSER_DEPTH) else line for line in lines]
-        if not _is_utf8(text):
+        if not is_utf8(text):
             # The decoder does not check the UTF-8 inside a Raw.
-            lines = [line if _is_utf8(line) else b"" for line in lines]
+            lines = [line if is_utf8(line) else b"" for line in lines]
         return lines, text, is_shallow
 
 
@@ -346,7 +346,8 @@ def _needs_escape(name: str) -> bool:
     return "\\" in name or '"' in name or not name.isprintable()
 
 
-def _is_utf8(text: bytes) -> bool:
+def is_utf8(text: bytes) -> bool:
+    """Return whether a text is UTF-8."""
     if text.isascii():
         return True
     try:

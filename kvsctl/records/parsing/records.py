@@ -14,6 +14,7 @@ from kvsctl.records import checks
 from kvsctl.records.causes import cause_of_key
 from kvsctl.records.checks import READABLE_DEPTH, RECORD_DEPTH, Breach
 from kvsctl.records.fast.lines import key_lines_reader, plain_keys_reader, set_lines_reader
+from kvsctl.records.fast.written import written_lines_reader
 from kvsctl.records.fields import Fields, read_fields
 from kvsctl.records.invisible import check_raw, is_plainly_visible
 from kvsctl.records.parsed import BlockParser, Parsed, Parser, Rejected
@@ -31,6 +32,11 @@ def set_line_parser(rules: Rules) -> Parser:
     Any other is written anew, around the exact bytes of the value.
     """
     return BlockParser(careful_set_line_parser(rules), set_lines_reader(rules))
+
+
+def written_record_parser(rules: Rules) -> Parser:
+    """Return a parser with the results of `set_line_parser`, for records that a program wrote."""
+    return BlockParser(careful_set_line_parser(rules), written_lines_reader(rules))
 
 
 def careful_set_line_parser(rules: Rules) -> Parser:
