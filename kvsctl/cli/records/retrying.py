@@ -9,7 +9,7 @@ from kvsctl.cli.option_groups import Given, OptionGroup
 from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.cleanup.applying import ApplyOptions
 from kvsctl.cli.options.cleanup.deleting import UndoOptions
-from kvsctl.cli.options.comparing import SyncOptions
+from kvsctl.cli.options.comparing import DiffOptions, SyncOptions
 from kvsctl.cli.options.cron import MonitoringOptions
 from kvsctl.cli.options.get import GetOptions
 from kvsctl.cli.options.input import InputOptions, KeysArgument
@@ -31,6 +31,8 @@ _OF_THE_INPUT: Final = ("pairs", "string", "check_first", "require_input", "dry_
 _NOT_AGAIN: Final = (ReportOptions, MonitoringOptions, RetryFailedOption, ConfirmOption)
 """What concerns the run, and the name by which the user allows writes to a protected target."""
 _STDIN: Final = Path("-")
+_PLANS: Final = ("plan",)
+"""Options that are left out of a sync: its plan is written even if records failed."""
 _NEVER_APART: Final = ("if_absent", "metadata", "infer_types")
 """Options that may stand without a value: it must be joined to them."""
 _WITH_EXPIRY: Final = "--metadata=expires"
@@ -73,7 +75,8 @@ def retry_words_in_parts(command: str, given: Given, target: Target) -> RetryWor
     """Return the words of the command that retries failures of several installations or workers.
 
     A ledger or the journals know what has failed, and without them a command that reads no input
-    chooses its records anew. None: nothing retries only what failed.
+    chooses its records anew. The plans of a sync are left out, as for one store. None: nothing
+    retries only what failed.
     """
     kinds = [type(group) for group in given.groups if type(group) not in _NOT_AGAIN]
     has_input = InputOptions in kinds
@@ -84,18 +87,19 @@ def retry_words_in_parts(command: str, given: Given, target: Target) -> RetryWor
         return None
     if given.of(SetOptions).pairs or _STDIN in given.of(InputOptions).file:
         return None
-    if has_input and not retries:
+    if command == "verify" or (has_input and not retries):
         return None
     keys, prefix = given.of(KeysArgument).keys or (), given.of(PrefixArgument).prefix
     end = [*keys] if prefix is None else [prefix]
     end = ["--", *end] if any(one.startswith("-") for one in end) else end
-    return RetryWords(None, (), (command, *_words(given, target, kinds), *end), has_journal=retries)
+    words = _words(given, target, kinds, _PLANS if command == "sync" else ())
+    return RetryWords(None, (), (command, *words, *end), has_journal=retries)
 
 
 def _may_be_secret(given: Given) -> bool:
     """Return whether the options that name stores may hold a token or a password."""
-    target, source = given.of(TargetOptions), given.of(SyncOptions).from_
-    urls = (target.url or "") + (source or "")
+    target, sources = given.of(TargetOptions), (given.of(SyncOptions), given.of(DiffOptions))
+    urls = "".join([target.url or "", *(one.from_ or "" for one in sources)])
     return target.token_command is not None or bool({"@", "?"} & set(urls))
 
 
@@ -132,7 +136,7 @@ def _same(command: str, given: Given, job: BatchJob) -> tuple[str, ...] | None:
         return None
     end = [] if prefix is None else ["--", prefix] if prefix.startswith("-") else [prefix]
     end += [] if plan is None else [file_word(plan)]
-    left_out = ("plan",) if command == "sync" else ()
+    left_out = _PLANS if command == "sync" else ()
     return (command, *_words(given, job.target, kinds, left_out), *end)
 
 

@@ -16,7 +16,7 @@ from kvsctl.comparison import pages, sorting
 from kvsctl.comparison.memory import SortingMemory
 from kvsctl.jobs import access
 from kvsctl.jobs.cleanup import spool
-from kvsctl.jobs.installations import cleaning, work
+from kvsctl.jobs.installations import cleaning, part, work
 from tests.e2e.installations.support import ALL, container
 from tests.support.commands.command import Command
 
@@ -95,7 +95,7 @@ def test_all_share_what_they_have_in_flight(
             held.append(sum(one.admitted for one in self._runs))
             return super().of_run(run, records, most_bytes)
 
-    monkeypatch.setattr(work, "SharedWindow", Window)
+    monkeypatch.setattr(part, "SharedWindow", Window)
     with _stores(kvsctl, tmp_path) as inside:
         report = inside(*_DELETE).report
     assert (report["exit_code"], report["succeeded"]) == (0, _INSTALLATIONS * _KEYS)

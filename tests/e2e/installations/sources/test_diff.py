@@ -140,8 +140,15 @@ def test_a_folder_without_room_is_exit_code_5(
     assert b"Set TMPDIR to a folder with more space." in ended.err
 
 
+@pytest.mark.parametrize(
+    ("number", "status", "why"),
+    [
+        (signal.SIGINT, 130, b"interrupted before the source was read: nothing was compared"),
+        (None, 75, b"was up before the source was read: nothing was compared"),
+    ],
+)
 def test_an_interrupt_while_the_source_is_read_leaves_all_as_they_were(
-    kvsctl: Command, tmp_path: Path
+    kvsctl: Command, tmp_path: Path, number: signal.Signals | None, status: int, why: bytes
 ) -> None:
     is_over = threading.Event()
 
@@ -157,14 +164,18 @@ def test_an_interrupt_while_the_source_is_read_leaves_all_as_they_were(
         raw_server(answer) as raw,
     ):
         words = ("--from", f"http://127.0.0.1:{raw.port}", *ALL, "--report", report)
-        process = inside.start("diff", *words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        limit = ("--max-duration", "1") if number is None else ()
+        process = inside.start(
+            "diff", *words, *limit, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
         with process:
             wait_until(lambda: bool(raw.requests))
-            process.send_signal(signal.SIGINT)
+            if number is not None:
+                process.send_signal(number)
             _, said = process.communicate(timeout=60)
         is_over.set()
-    assert process.returncode == 130
-    assert b"interrupted before the source was read: nothing was compared" in said
+    assert process.returncode == status
+    assert why in said
     assert set(exit_codes(json.loads(report.read_bytes())).values()) == {None}
     assert list(temporary.iterdir()) == []
 
