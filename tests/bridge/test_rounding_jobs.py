@@ -7,10 +7,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.bridge.apps import gateway
+from tests.bridge.apps import INSTALLATION, TOKEN, gateway
 from tests.bridge.test_jobs import configured, stored
+from tests.e2e.installations.support import ALL, container
 from tests.support.commands.command import Command
+from tests.support.commands.pseudo_terminal import in_terminal
 from tests.support.commands.serving import serving
+from tests.support.needs import IS_POSIX, only_on
 
 pytestmark = pytest.mark.slow
 _LARGE = 9007199254740993
@@ -196,3 +199,34 @@ def test_reading_alone_refuses_nothing(stores: Stores, tmp_path: Path) -> None:
     assert line["value"] == {"n": [_ROUNDED]}
     kvsctl("export", "-t", "app", "-o", tmp_path / "all.jsonl", status=0)
     kvsctl("list", "-t", "app", status=0)
+
+
+def test_installations_are_not_made_like_what_a_bridge_may_have_rounded(stores: Stores) -> None:
+    with container(stores.kvsctl, ["i1", "i2"]) as inside:
+        words = ("sync", "--from", "app", *ALL, "--all", "--yes", "--json")
+        report = inside(*words, status=1).report
+        assert [(one["installation"], one["key"]) for one in report["failures"]] == [
+            ("i1", "big"),
+            ("i2", "big"),
+        ]
+        assert {one["code"] for one in report["failures"]} == {"NUMBER_NOT_EXACT"}
+        assert report["succeeded"] == 4
+        assert inside(*words, "--allow-rounding", status=0).report["succeeded"] == 2
+
+
+@only_on(IS_POSIX, "a terminal")
+def test_a_bridge_is_compared_exactly_before_it_is_asked_about(
+    stores: Stores, tmp_path: Path
+) -> None:
+    listed = tmp_path / "installations.jsonl"
+    token = f"echo {TOKEN}"
+    listed.write_text(json.dumps({"installation": INSTALLATION, "token_command": token}))
+    big = json.dumps({"n": [_ROUNDED]})
+    stores.kvsctl("set", "--url", stores.other, f"big={big}", status=0)
+    words = ("--from", stores.other, "-t", "app", "--installations-file", listed)
+    screen = in_terminal(stores.kvsctl, "sync", *words, "--all", typed=b"y\n", columns=200)
+    assert screen.status == 1
+    assert "About to write" not in screen.text, "nothing is known to differ"
+    assert "1 failed" in screen.text
+    assert "NUMBER_NOT_EXACT" in screen.text
+    assert stored(stores.kvsctl, stores.service)["big"] == _VALUES["big"]

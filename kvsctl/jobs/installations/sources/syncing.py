@@ -138,7 +138,11 @@ class Syncing:
             part.plan,
             verb=GET,
             precondition=Precondition(),
-            read_policy=ReadPolicy(ignore_missing=True, skip_expired=True),
+            read_policy=ReadPolicy(
+                ignore_missing=True,
+                skip_expired=True,
+                refuses_rounded=part.plan.read_policy.refuses_rounded,
+            ),
             shared_window=around.window,
         )
         store = StoreSide(part.target, plan, part.allow_http, part.timeout_seconds)
