@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 TOKEN = "kvsctl-test-token"  # noqa: S105 - it opens an emulator on loopback
 START: Final = "kvsctl_emulator_start"
-"""The snapshot of what the seeds have loaded."""
+"""The snapshot of what the seeds have loaded. A database with it is one of tests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +81,8 @@ def kvsctl_emulator_options() -> ServeOptions:
 @pytest.fixture(scope="session")
 def kvsctl_emulator_server(kvsctl_emulator_options: ServeOptions) -> Iterator[Running]:
     """Run the server that all tests of the session, or of a worker, share."""
-    from kvsctl.emulator.web.serve import running
-
     options = options_of_worker(kvsctl_emulator_options, os.environ.get("PYTEST_XDIST_WORKER"))
-    with running(options) as server:
-        if is_seeded(options):
-            under_test(server.url, options).control("snapshot", {"name": START})
+    with serving(options) as server:
         yield server
 
 
@@ -94,8 +91,28 @@ def kvsctl_emulator(
     kvsctl_emulator_server: Running, kvsctl_emulator_options: ServeOptions
 ) -> EmulatorUnderTest:
     """Return the running emulator, emptied for this test but for what its seeds load."""
-    emulator = under_test(kvsctl_emulator_server.url, kvsctl_emulator_options)
-    if is_seeded(kvsctl_emulator_options):
+    return emptied(kvsctl_emulator_server.url, kvsctl_emulator_options)
+
+
+@contextmanager
+def serving(options: ServeOptions) -> Iterator[Running]:
+    """Serve the tests of a session, which begin with what the seeds load, and with nothing else.
+
+    Raise `pytest.UsageError` for a database with records that are not those of a session.
+    """
+    from kvsctl.emulator.web.serve import running
+
+    _empty(options.db)
+    with running(options) as server:
+        if is_seeded(options):
+            under_test(server.url, options).control("snapshot", {"name": START})
+        yield server
+
+
+def emptied(url: str, options: ServeOptions) -> EmulatorUnderTest:
+    """Return an emulator of `serving` for a test, with what its seeds have loaded."""
+    emulator = under_test(url, options)
+    if is_seeded(options):
         emulator.control("restore", {"name": START})
     else:
         emulator.reset()
@@ -108,6 +125,36 @@ def under_test(url: str, options: ServeOptions) -> EmulatorUnderTest:
     secret = served.tokens[0].secret if served.tokens else TOKEN
     needs_proxy_header = served.accepts_proxy_header and not served.tokens
     return EmulatorUnderTest(url, secret, served.admin_token or "", needs_proxy_header)
+
+
+def _empty(db: Path | str) -> None:
+    """Delete what an earlier session has left in a database, before the seeds are loaded."""
+    from kvsctl.emulator import embedded
+    from kvsctl.emulator.storage.schema import MEMORY
+    from kvsctl.emulator.web.admin import reset
+
+    if str(db) == MEMORY:
+        return
+    emulator = embedded(db)
+    connection = emulator.store.connection
+
+    def is_emptied() -> bool:
+        named = "SELECT 1 FROM snapshot_name WHERE name = ?"
+        is_of_tests = connection.execute(named, (START,)).fetchone()
+        if not is_of_tests and connection.execute("SELECT 1 FROM record LIMIT 1").fetchone():
+            return False
+        connection.execute("INSERT OR IGNORE INTO snapshot_name VALUES (?)", (START,))
+        reset(emulator.service, {})
+        return True
+
+    try:
+        if not emulator.store.writing(is_emptied):
+            raise pytest.UsageError(
+                f"kvsctl_emulator_options: {db} has records that are not of tests, which would "
+                "delete them: give another file as db, or load these with seed"
+            )
+    finally:
+        emulator.close()
 
 
 def is_seeded(options: ServeOptions) -> bool:

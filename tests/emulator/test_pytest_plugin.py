@@ -1,5 +1,6 @@
 """The fixture `kvsctl_emulator`, as a project's tests use it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -7,7 +8,13 @@ import pytest
 
 from kvsctl.emulator.callers import installation_of
 from kvsctl.emulator.options import EmulatorOptions, Token
-from kvsctl.emulator.pytest_plugin import EmulatorUnderTest, options_of_worker, under_test
+from kvsctl.emulator.pytest_plugin import (
+    EmulatorUnderTest,
+    emptied,
+    options_of_worker,
+    serving,
+    under_test,
+)
 from kvsctl.emulator.web.serve import ServeOptions, running
 
 pytest_plugins = ["pytester"]
@@ -72,6 +79,45 @@ def test_each_worker_has_a_server_and_a_store_of_its_own(
     assert "kvs.db" not in names
     urls = {(pytester.path / f"gw{number}.url").read_text() for number in range(2)}
     assert len(urls) == 2
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    """A database of `kvsctl serve --db` with a record."""
+    file = tmp_path / "dev.db"
+    assert keys_after_setting(ServeOptions(port=0, db=file), "kept") == ["kept"]
+    return file
+
+
+def _session(options: ServeOptions) -> Iterator[tuple[EmulatorUnderTest, list[str]]]:
+    """Yield the emulator of each test of a session, and the keys that the test begins with."""
+    with serving(options) as server:
+        for _ in range(2):
+            emulator = emptied(server.url, options)
+            page = httpx.post(f"{emulator.url}/v1/query", json={})
+            yield emulator, [record["key"] for record in page.json()["data"]]
+
+
+@pytest.mark.parametrize("is_seeded", [False, True])
+def test_each_session_begins_with_the_seeds_alone(tmp_path: Path, *, is_seeded: bool) -> None:
+    seed = tmp_path / "seed.jsonl"
+    seed.write_text('{"key":"seeded","value":0}\n')
+    options = ServeOptions(
+        port=0,
+        db=tmp_path / "kvs.db",
+        seed=(seed,) if is_seeded else (),
+        emulator=EmulatorOptions(),
+    )
+    for _ in range(2):
+        for emulator, keys in _session(options):
+            assert keys == (["seeded"] if is_seeded else [])
+            httpx.post(f"{emulator.url}/v1/set", json={"key": "left", "value": 1})
+
+
+def test_a_database_of_somebody_else_is_not_emptied(database: Path) -> None:
+    with pytest.raises(pytest.UsageError, match=r"dev\.db has records that are not of tests"):
+        next(_session(ServeOptions(port=0, db=database)))
+    assert keys_after_setting(ServeOptions(port=0, db=database), "more") == ["kept", "more"]
 
 
 def test_a_port_for_all_workers_is_refused() -> None:
