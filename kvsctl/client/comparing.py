@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
@@ -190,7 +191,7 @@ class Comparing:
         if not self._ignores_manifest:
             await asyncio.to_thread(require_matching, [path])
         reader = reader_of([path], Forms(), self._entity)
-        self._side = FileSide(reader, self._problems.append)
+        self._side = FileSide(reader, self._problems.append, now=time.time())
         return self._side
 
     async def _paced(self, blocks: Iterator[Block]) -> AsyncIterator[Block]:

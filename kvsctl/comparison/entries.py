@@ -1,6 +1,8 @@
 """The entries of files: each identity once, in the order of entities and keys."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from itertools import islice, repeat
 from operator import itemgetter, le
 from typing import Final, NamedTuple, TypeAlias
@@ -8,9 +10,10 @@ from typing import Final, NamedTuple, TypeAlias
 from kvsctl.comparison.memory import SortingMemory
 from kvsctl.comparison.sorting import Sorter
 from kvsctl.errors import StreamError, UsageError
+from kvsctl.jsontext import members
 from kvsctl.model import PieceList, Problem, Record
 from kvsctl.records.reader import Reader
-from kvsctl.records.ttl import expire_time_text
+from kvsctl.records.ttl import expire_time_text, parse_expire_time
 from kvsctl.slabs import Slab
 
 
@@ -38,6 +41,9 @@ class FileSide:
     If an identity occurs more than once, its last record counts, as for `set`; `duplicates` counts
     the others. Each problem is passed to `on_problem` once. `memory` bounds what is in memory of
     input that is not in order; None: it has its own.
+
+    `now`: records that have expired by then, in epoch seconds, are left out, and `expired` counts
+    them. A store is compared so: `set` would skip them, and the store lacks them. None: all stay.
     """
 
     def __init__(
@@ -45,11 +51,15 @@ class FileSide:
         reader: Reader,
         on_problem: Callable[[Problem], None],
         memory: SortingMemory | None = None,
+        *,
+        now: float | None = None,
     ) -> None:
         self._reader = reader
         self._memory = memory
         self._on_problem = on_problem
+        self._now = now
         self.duplicates = 0
+        self.expired = 0
 
     @property
     def name(self) -> str:
@@ -64,14 +74,14 @@ class FileSide:
         if reading fails.
         """
         if all(source.is_rereadable for source in self._reader.sources) and self._is_sorted():
-            yield from self._without_duplicates(self._in_order())
+            yield from self._present(self._in_order())
             return
         sorter = Sorter(Entry, memory=self._memory)
         try:
             for block in self._read():
                 for entry in block:
                     sorter.add(entry)
-            yield from self._without_duplicates(blocks_of(sorter.sorted()))
+            yield from self._present(blocks_of(sorter.sorted()))
         finally:
             sorter.close()
 
@@ -104,6 +114,17 @@ class FileSide:
                         self._on_problem(piece)
             yield _entries(pieces)
 
+    def _present(self, blocks: Iterable[Block]) -> Iterator[Block]:
+        """Yield blocks without duplicates, and without what has expired."""
+        now = self._now
+        for block in self._without_duplicates(blocks):
+            if now is None:
+                yield block
+                continue
+            kept = [one for one in block if not has_expired(one, now)]
+            self.expired += len(block) - len(kept)
+            yield kept
+
     def _without_duplicates(self, blocks: Iterable[Block]) -> Iterator[Block]:
         """Yield blocks of the last entry of each identity."""
         held: list[Entry] = []
@@ -135,6 +156,14 @@ def set_ready(record: Record) -> bytes:
         return record.body
     expire_time = expire_time_text(record.expires_at).encode()
     return b'%b,"expireTime":"%b"}' % (record.body[:-1], expire_time)
+
+
+def has_expired(entry: Entry, now: float) -> bool:
+    """Return whether a record has an expiry, and it has passed. `now`: epoch seconds."""
+    if b'"expireTime"' not in entry.body or "expireTime" not in (found := members(entry.body)):
+        return False
+    expires_at = parse_expire_time(json.loads(found["expireTime"]))
+    return isinstance(expires_at, datetime) and expires_at.timestamp() <= now
 
 
 def _follows(last: tuple[str, str] | None, block: Sequence[Entry]) -> bool:

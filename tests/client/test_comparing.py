@@ -231,3 +231,22 @@ def test_clients_with_threads_are_compared(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="not with itself"):
             left.diff(left)
         assert left.set_many([{"key": "k", "value": 1}]).succeeded == 1
+
+
+@pytest.mark.parametrize("prefix", [None, ""])
+def test_what_has_expired_in_a_file_is_absent_from_it(tmp_path: Path, prefix: str | None) -> None:
+    given = [
+        {"key": "old", "value": 1, "expireTime": "2020-01-01T00:00:00Z"},
+        {"key": "new", "value": 1, "expireTime": "2999-01-01T00:00:00Z"},
+    ]
+    file = _written(tmp_path / "given.jsonl", given)
+
+    async def work() -> None:
+        async with client_of(in_memory()) as client:
+            result = await client.set_many([given[0], {"key": "new", "value": 1}])
+            assert result.skipped_by == {"expired": 1}
+            differences = client.diff(file, prefix)
+            assert await _all(differences) == []
+            assert _counts(differences) == (1, 0, 0, 0)
+
+    run(work())

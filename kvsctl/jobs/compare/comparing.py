@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from kvsctl import __version__
 from kvsctl.bulk.events import Listener, RecordsRead
 from kvsctl.bulk.outcomes.tally import Tally
+from kvsctl.bulk.settling.reconcile import EXPIRED
 from kvsctl.comparison.entries import Block, FileSide
 from kvsctl.comparison.joining import Comparer, join, same_text
 from kvsctl.errors import ExitStatus, KvsctlError, StreamError, UsageError
@@ -206,7 +207,7 @@ class _Comparing:
 
     async def _look_up(self, left: Reader, right: StoreSide) -> KvsctlError | None:
         credentials = right.credentials()
-        side = FileSide(left, counting(self.tally), self._among.memory)
+        side = self._file_side(left)
         prints_records = self._job.printing.path is None
         source = Input(fraction_read=left.fraction_read)
         with self._showing_progress(right, source, prints_records=prints_records) as shown:
@@ -224,7 +225,7 @@ class _Comparing:
                 carriers=self._among.carriers,
             )
         count_absent_as_read(self.tally)
-        self._count_duplicates(side)
+        self._count_left_out(side)
         return error
 
     async def _join(self, left: Left, right: Left, opened: ExitStack) -> None:
@@ -237,7 +238,7 @@ class _Comparing:
             if isinstance(side, SourceCopy):
                 sides.append(entries_of(side, self.tally, time.time()))
                 continue
-            files.append(FileSide(side, counting(self.tally), self._among.memory))
+            files.append(self._file_side(side))
             sides.append(selected(_part_of(files[-1].blocks(), self._job.shard), self._job.covers))
         # What is not in order is sorted here: until that is done, an interrupt ends the process.
         firsts = [next(blocks, ()) for blocks in sides]
@@ -253,7 +254,7 @@ class _Comparing:
             self.tally(RecordsRead(self.counts.compared))
             self.tally.succeeded += self.counts.compared
             for file in files:
-                self._count_duplicates(file)
+                self._count_left_out(file)
 
     async def _listed(self, side: ListedStore, opened: ExitStack) -> Iterator[Block]:
         collector = Collector(self.tally, self._among.memory)
@@ -295,9 +296,18 @@ class _Comparing:
                 raise _Ended(None)
             yield block
 
-    def _count_duplicates(self, side: FileSide) -> None:
-        self.tally(RecordsRead(side.duplicates))
-        self.tally.duplicates += side.duplicates
+    def _file_side(self, reader: Reader) -> FileSide:
+        """Return files as a side. Beside a store, what has expired in them counts as absent."""
+        now = time.time() if self._job.stores else None
+        return FileSide(reader, counting(self.tally), self._among.memory, now=now)
+
+    def _count_left_out(self, side: FileSide) -> None:
+        tally = self.tally
+        tally(RecordsRead(side.duplicates + side.expired))
+        tally.duplicates += side.duplicates
+        if side.expired:
+            tally.skipped += side.expired
+            tally.skipped_by[EXPIRED] += side.expired
 
 
 class _Stopper:

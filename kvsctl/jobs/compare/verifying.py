@@ -1,6 +1,5 @@
 """Check an export against its manifest, and against a store."""
 
-import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -15,7 +14,7 @@ from kvsctl.backups.checking import damage
 from kvsctl.backups.manifest import Manifest, manifest_path, read_manifest
 from kvsctl.bulk.events import Listener
 from kvsctl.bulk.outcomes.tally import Tally
-from kvsctl.comparison.entries import Block, Entry, FileSide
+from kvsctl.comparison.entries import Block, FileSide, has_expired
 from kvsctl.comparison.joining import Comparer, Difference
 from kvsctl.comparison.sampling import Sample
 from kvsctl.config.installations import short_id
@@ -35,9 +34,7 @@ from kvsctl.jobs.progress.showing import showing_progress
 from kvsctl.jobs.replacing import require_replaceable
 from kvsctl.jobs.runner import ALONE, Among, Interrupts, NoInterrupts
 from kvsctl.jobs.store.side import StoreSide
-from kvsctl.jsontext import members
 from kvsctl.records.reader import Reader
-from kvsctl.records.ttl import parse_expire_time
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile
 from kvsctl.report.log.start import log_start
@@ -231,11 +228,4 @@ class _Checking(NamedTuple):
 def _chosen(blocks: Iterable[Block], sample: Sample, now: float) -> Iterator[Block]:
     """Yield the entries that are compared: those of the sample that have not expired."""
     for block in blocks:
-        yield [one for one in block if sample.chooses(one) and not _has_expired(one, now)]
-
-
-def _has_expired(entry: Entry, now: float) -> bool:
-    if b'"expireTime"' not in entry.body or "expireTime" not in (found := members(entry.body)):
-        return False
-    expires_at = parse_expire_time(json.loads(found["expireTime"]))
-    return isinstance(expires_at, datetime) and expires_at.timestamp() <= now
+        yield [one for one in block if sample.chooses(one) and not has_expired(one, now)]

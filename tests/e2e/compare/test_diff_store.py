@@ -121,3 +121,35 @@ def test_differences_never_replace_what_the_store_needs(kvsctl: Command, tmp_pat
         refused = kvsctl.having(KVSCTL_CONFIG=str(config))(*words, "-o", file, status=2)
         assert f"{file} is output and {role} at once".encode() in refused.err
         assert file.read_bytes() == before
+
+
+_EXPIRED = "2020-01-01T00:00:00Z"
+
+
+def test_what_has_expired_in_a_file_is_absent_from_it(target: Command, tmp_path: Path) -> None:
+    records = [
+        {"key": "new", "value": {"expireTime": _EXPIRED}},
+        {"key": "old", "value": 1, "expireTime": _EXPIRED},
+        {"key": "twice", "value": 1},
+        {"key": "twice", "value": 2, "expireTime": _EXPIRED},
+    ]
+    path = records_file(tmp_path / "in.jsonl", records)
+    target("set", "-f", path, status=0)
+    for more in ([], ["--all"]):
+        shown = target("diff", "-f", path, "--json", *more, status=0)
+        report = shown.report
+        assert (report["records"], report["succeeded"], report["duplicates"]) == (4, 1, 1)
+        assert (report["equal"], report["skipped_by"]) == (1, {"expired": 2})
+    # What set wrote since under such a key is as if the file had never had it.
+    target("set", "old=2", status=0)
+    assert target("diff", "-f", path, status=0).out == b""
+    added = target("diff", "-f", path, "--all", "--as", "keys", status=1).out
+    assert added == b"old\n"
+
+
+def test_two_files_are_compared_whatever_the_time_is(kvsctl: Command, tmp_path: Path) -> None:
+    record = {"key": "old", "value": 1, "expireTime": _EXPIRED}
+    path = records_file(tmp_path / "in.jsonl", [record])
+    (tmp_path / "none.jsonl").touch()
+    shown = kvsctl("diff", "-f", path, "--with", tmp_path / "none.jsonl", "--json", status=1)
+    assert [line["change"] for line in shown.lines] == ["missing"]
