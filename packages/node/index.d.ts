@@ -95,7 +95,10 @@ export declare class Connection {
   run<T>(work: () => T | Promise<T>, options?: StoreOptions): Promise<T>;
   /** Delete all records of all installations, or those of one, by its id. */
   reset(installation?: string): Promise<void>;
-  /** Send a request to `/_emulator/ACTION`, and return the JSON of its answer. */
+  /**
+   * Send a request to `/_emulator/ACTION`, and return the JSON of its answer. `export` returns
+   * JSON Lines as a string, and `import` takes them as a string or bytes.
+   */
   admin(method: 'GET' | 'POST', action: string, body?: unknown): Promise<any>;
 }
 

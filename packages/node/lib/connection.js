@@ -7,6 +7,7 @@ const dispatch = require('./dispatch');
 /** @typedef {import('../index').StoreOptions} StoreOptions */
 
 const CONNECT_OPTIONS = ['token', 'adminToken'];
+const LINES = 'application/x-ndjson'; // of export and import
 const STORE_OPTIONS = ['installation'];
 
 /** @param {string} url */
@@ -108,15 +109,17 @@ class Connection {
    * @returns {Promise<any>}
    */
   async admin(method, action, body) {
-    const sent = method === 'POST' ? JSON.stringify(body ?? {}) : undefined;
+    const isText = typeof body === 'string' || body instanceof Uint8Array;
+    const sent = isText ? /** @type {RequestInit['body']} */ (body) : JSON.stringify(body ?? {});
     const token = bearer(this.#adminToken ?? this.#token);
-    const headers = { ...token, 'content-type': 'application/json' };
-    const response = await this.request(`/_emulator/${action}`, { method, headers, body: sent });
+    const headers = { ...token, 'content-type': isText ? LINES : 'application/json' };
+    const init = method === 'POST' ? { method, headers, body: sent } : { method, headers };
+    const response = await this.request(`/_emulator/${action}`, init);
     const text = await response.text();
     if (!response.ok) {
       throw new EmulatorError('REFUSED', `the emulator refused ${action}: ${response.status} ${text}`);
     }
-    return JSON.parse(text);
+    return response.headers.get('content-type') === LINES ? text : JSON.parse(text);
   }
 
   /**

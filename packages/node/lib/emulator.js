@@ -12,6 +12,7 @@ const { commandOf, notRun, notStarted, versionOf } = require('./program');
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 15_000; // kvsctl lets requests in flight end for 10 seconds
 const LINES_KEPT = 50;
+const BANNER = /^kvsctl: serving the emulator /; // it may arrive after the URL
 const START_OPTIONS = [
   ...['command', 'port', 'db', 'manifest', 'seed', 'token', 'adminToken', 'faults', 'args'],
   ...['cwd', 'env', 'onLog', 'startTimeoutMs', 'stopTimeoutMs', 'signal'],
@@ -110,10 +111,30 @@ class Emulator extends Connection {
     } catch (error) {
       const { exitCode, signalCode } = this.#child;
       if (exitCode === null && signalCode === null) throw error;
-      const why = this.#stopping === undefined ? this.#complaint() || 'it ended' : 'it was stopped';
+      const why = this.#stopping === undefined ? whyEnded(this.#child, this.#complaint) : 'it was stopped';
       throw new EmulatorError('NOT_RUNNING', `the emulator is not running: ${why}`, { cause: error });
     }
   }
+}
+
+/**
+ * @param {Child} child
+ * @returns {string}
+ */
+function ending({ exitCode, signalCode }) {
+  return `it ended with ${signalCode ?? `exit code ${exitCode}`}`;
+}
+
+/**
+ * Return how a child ended that served requests, and what it said of that.
+ *
+ * @param {Child} child
+ * @param {() => string} complaint
+ */
+function whyEnded(child, complaint) {
+  // What it logged before a signal killed it has nothing to do with it.
+  const said = child.signalCode === null ? complaint() : '';
+  return said === '' ? ending(child) : `${ending(child)}: ${said}`;
 }
 
 /**
@@ -136,15 +157,15 @@ async function end(child, closed, timeoutMs) {
  * @param {Child} child
  * @param {StartOptions} options
  */
-function readComplaint(child, { onLog }) {
+function readStderr(child, { onLog }) {
   /** @type {string[]} */
   const lines = [];
   createInterface({ input: child.stderr }).on('line', (line) => {
-    lines.push(line);
+    if (!BANNER.test(line)) lines.push(line);
     if (lines.length > LINES_KEPT) lines.shift();
     onLog?.(line);
   });
-  return () => lines.join('\n');
+  return { complaint: () => lines.join('\n'), forget: () => lines.splice(0) };
 }
 
 /**
@@ -170,8 +191,7 @@ async function ready(child, closed, complaint, { program, options }) {
         else reject(notStarted('', `it printed "${line}" in place of its URL`));
       });
       closed.then(() => {
-        const { exitCode, signalCode } = child;
-        reject(notStarted(complaint(), `it ended with ${signalCode ?? `exit code ${exitCode}`}`));
+        reject(notStarted(complaint(), ending(child)));
       });
       timer = setTimeout(() => {
         const message = `the emulator did not start within ${startTimeoutMs} ms: ${complaint()}`;
@@ -229,10 +249,11 @@ async function startEmulator(options = {}) {
   living.add(child);
   const closed = once(child, 'close').catch(() => {});
   closed.then(() => living.delete(child));
-  const complaint = readComplaint(child, options);
+  const { complaint, forget } = readStderr(child, options);
   try {
     const url = await ready(child, closed, complaint, { program, options });
     letGo(child);
+    forget(); // what it logged of its start is no reason for its end
     return new Emulator(child, { url, version, closed, complaint }, options);
   } catch (error) {
     await end(child, closed, 0);

@@ -180,6 +180,17 @@ describe('errors', { concurrency: true }, () => {
     await emulator.stop();
     await fails(emulator.reset(), 'NOT_RUNNING', /not running: it was stopped/);
   });
+
+  test('a request after it was killed', { skip: !IS_POSIX }, async () => {
+    const emulator = await startEmulator();
+    process.kill(emulator.pid, 'SIGKILL');
+    await silent(emulator.url);
+    const why = await new Promise((resolve) => {
+      const ask = () => emulator.reset().then(ask, (error) => (error.code === 'NOT_RUNNING' ? resolve(error.message) : setImmediate(ask)));
+      ask();
+    });
+    assert.equal(why, 'the emulator is not running: it ended with SIGKILL');
+  });
 });
 
 describe('the end', { concurrency: true }, () => {

@@ -76,6 +76,27 @@ test('one installation is emptied', async () => {
   assert.equal(await plain.run(() => kvs.get('mine'), { installation: 'four' }), 'four');
 });
 
+test('a store is exported and imported', async () => {
+  const emulator = await startEmulator();
+  try {
+    assert.equal(await emulator.admin('GET', 'export'), '');
+    for (const key of ['one', 'two']) await emulator.run(() => kvs.set(key, { a: 'ü' }));
+    await emulator.run(() => kvs.set('three', 3), { installation: 'other' });
+    const lines = await emulator.admin('GET', 'export');
+    assert.equal(lines.trim().split('\n').length, 3);
+    assert.equal((await emulator.admin('GET', 'export?installation=other')).match(/"three"/g).length, 1);
+    for (const given of [lines, new TextEncoder().encode(lines)]) {
+      await emulator.reset();
+      assert.deepEqual(await emulator.admin('POST', 'import', given), { records: 3 });
+      assert.deepEqual(await emulator.run(() => kvs.get('two')), { a: 'ü' });
+    }
+    await assert.rejects(emulator.admin('POST', 'import', 'no JSON\n'), { code: 'REFUSED', message: /line 1/ });
+    await assert.rejects(emulator.admin('POST', 'import', { key: 'a' }), { code: 'REFUSED' });
+  } finally {
+    await emulator.stop();
+  }
+});
+
 test('an admin token is needed where there is one', async () => {
   const emulator = await startEmulator({ token: 'secret', adminToken: 'admin' });
   try {

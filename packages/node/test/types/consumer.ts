@@ -30,6 +30,7 @@ export async function main(): Promise<number> {
   await emulator.admin('POST', 'clock', { now: found.length });
   await emulator.reset();
   await emulator.reset('one');
+  await emulator.admin('POST', 'import', await emulator.admin('GET', 'export'));
   console.log(`${emulator.url} ${emulator.version} ${Object.keys(headers).length}`);
   return emulator.pid + emulator.port + response.status;
 }
