@@ -69,8 +69,9 @@ async def answer_beside(
     is_details = path.startswith(DETAILS_PREFIX)
     if path not in GET_PATHS and not is_details:
         raise Refusal(403, "FORBIDDEN", "No such route, or this caller may not use it")
-    if method != "GET":
-        raise other_method("GET")
+    methods = ("GET", "HEAD") if path == HEALTH_PATH else ("GET",)  # many health checks use HEAD
+    if method not in methods:
+        raise other_method(", ".join(methods))
     if is_details:
         return await _details(emulator, headers, path.removeprefix(DETAILS_PREFIX))
     if path == HEALTH_PATH:

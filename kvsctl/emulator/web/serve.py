@@ -135,7 +135,8 @@ def _opened(
         require_writable(export_file)
         _has_records(export_file)
     with contextlib.ExitStack() as stack:
-        listener = stack.enter_context(contextlib.closing(listen(options)))
+        # Bound first: a port that is in use is refused before anything is written.
+        listener = stack.enter_context(contextlib.closing(bound(options)))
         keeps = options.emulator.ttl_less_set == "keeps-expiry"
         store = stack.enter_context(contextlib.closing(Store(options.db, keep_expiry=keeps)))
         emulator = Emulator(options.emulator, store)
@@ -144,6 +145,9 @@ def _opened(
             load_seed(path, emulator.service, store)
         if options.imported is not None:
             _load(options.imported, emulator, note)
+        # Only now: who connects is answered at once, or refused, but does not wait for the load.
+        with _listening_errors(options):
+            listener.listen(2048)
         yield listener, emulator
 
 
@@ -203,8 +207,8 @@ def counted(records: int) -> str:
     return f"{records:,} record{'' if records == 1 else 's'}"
 
 
-def listen(options: ServeOptions) -> socket.socket:
-    """Return a listening socket.
+def bound(options: ServeOptions) -> socket.socket:
+    """Return a socket that is bound to the address, and does not listen yet.
 
     Raise `EmulatorError` if the address cannot be used, or if it is not loopback and no token or
     proxy header is asked of callers.
@@ -219,16 +223,23 @@ def listen(options: ServeOptions) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((options.host, options.port))
-        listener.listen(2048)
-    except OSError as error:
+        with _listening_errors(options):
+            listener.bind((options.host, options.port))
+    except BaseException:
         listener.close()
+        raise
+    return listener
+
+
+@contextlib.contextmanager
+def _listening_errors(options: ServeOptions) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
         where = f"{options.host}:{options.port}"
         raise EmulatorError(f"cannot listen on {where}: {reason_of(error)}") from error
     except OverflowError as error:
-        listener.close()
         raise EmulatorError(f"invalid port {options.port}: not from 0 to 65535") from error
-    return listener
 
 
 def _stop_at_eof(server: "_Server") -> None:

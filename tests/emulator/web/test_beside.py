@@ -1,6 +1,7 @@
 """/health and /invocation/context."""
 
 from pathlib import Path
+from typing import Literal
 
 import httpx
 import pytest
@@ -17,7 +18,18 @@ def test_any_caller_may_ask_for_health(open_client: OpenClient) -> None:
     client = open_client(tokens=(Token("t", "i"),))
     response = client.request("GET", "/health", address=("192.0.2.1", 1))
     assert (response.status_code, response.json()) == (200, {"status": "ok"})
-    assert client.request("POST", "/health").status_code == 405
+    refused = client.request("POST", "/health")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")
+    assert client.request("HEAD", "/invocation/context").status_code == 405
+
+
+@pytest.mark.parametrize("http", ["auto", "h11"])
+def test_health_is_answered_without_a_body_to_who_wants_none(http: Literal["auto", "h11"]) -> None:
+    with running(ServeOptions(port=0, http=http)) as server, httpx.Client() as caller:
+        for _ in range(2):  # on one connection, where a body would be read as the next answer
+            answer = caller.head(f"{server.url}/health")
+            assert (answer.status_code, answer.content) == (200, b"")
+        assert caller.get(f"{server.url}/health").json() == {"status": "ok"}
 
 
 def test_health_is_not_counted_as_an_answer(client: EmulatorClient) -> None:

@@ -11,12 +11,14 @@ import httpx
 import pytest
 
 from kvsctl.emulator import EmulatorError, EmulatorOptions
+from kvsctl.emulator.operations.seed import load_seed
 from kvsctl.emulator.options import Token
 from kvsctl.emulator.switches.fault_spec import read_faults
 from kvsctl.emulator.web.app import shown_path
 from kvsctl.emulator.web.guard import is_allowed_host
-from kvsctl.emulator.web.serve import ServeOptions, is_loopback, listen, running, serve
+from kvsctl.emulator.web.serve import ServeOptions, bound, is_loopback, running, serve
 from tests.emulator.serving import exchange, server_process
+from tests.support.needs import IS_LINUX, only_on
 
 RECORD = {"key": "a", "value": 1}
 
@@ -100,9 +102,9 @@ def test_names_of_this_machine_are_allowed_hosts() -> None:
 
 def test_off_loopback_a_token_is_required() -> None:
     with pytest.raises(EmulatorError, match="not a loopback address; give a token"):
-        listen(ServeOptions(host="0.0.0.0", port=0))
+        bound(ServeOptions(host="0.0.0.0", port=0))
     tokens = (Token("t", "i"),)
-    listen(ServeOptions(host="0.0.0.0", port=0, emulator=EmulatorOptions(tokens=tokens))).close()
+    bound(ServeOptions(host="0.0.0.0", port=0, emulator=EmulatorOptions(tokens=tokens))).close()
     assert not is_loopback("example.com")
     assert is_loopback("localhost")
     assert is_loopback("::1")
@@ -117,6 +119,46 @@ def test_an_address_in_use_is_named() -> None:
             EmulatorError, match=f"cannot listen on 127.0.0.1:{port}: address already in use"
         ):
             serve(ServeOptions(port=port), print)
+
+
+def test_nobody_waits_for_what_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who connects sooner is refused at once."""
+    (tmp_path / "seed.jsonl").write_text('{"key":"a","value":1}\n')
+    sockets: list[socket.socket] = []
+    refused = []
+
+    def binding(options: ServeOptions) -> socket.socket:
+        sockets.append(bound(options))
+        return sockets[0]
+
+    def loading(*words: Any) -> int:
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(sockets[0].getsockname(), timeout=30)
+        refused.append(words)
+        return load_seed(*words)
+
+    monkeypatch.setattr("kvsctl.emulator.web.serve.bound", binding)
+    monkeypatch.setattr("kvsctl.emulator.web.serve.load_seed", loading)
+    with running(ServeOptions(port=0, seed=(tmp_path / "seed.jsonl",))) as server:
+        assert httpx.post(f"{server.url}/v1/get", json={"key": "a"}).json()["value"] == 1
+    assert len(refused) == 1
+
+
+@only_on(IS_LINUX, "two sockets may be bound to a port there until one listens")
+def test_a_port_that_is_taken_during_the_load_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "seed.jsonl").touch()
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", 0))
+        port = other.getsockname()[1]
+        monkeypatch.setattr("kvsctl.emulator.web.serve.load_seed", lambda *_: other.listen())
+        with (
+            pytest.raises(EmulatorError, match=f"127.0.0.1:{port}: address already in use"),
+            running(ServeOptions(port=port, seed=(tmp_path / "seed.jsonl",))),
+        ):
+            pass
 
 
 def serving_faults(spec: Any) -> Any:
