@@ -16,6 +16,7 @@ _LEAST_LARGE: Final = 2.0**53
 _MAY_CHANGE: Final = re.compile(rb"[0-9.]{16}|[0-9][eE]")
 """What every number has that a double may change: a double keeps 15 digits."""
 _STRING_OR_NUMBER: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|(-?[0-9][0-9.eE+-]*)', re.DOTALL)
+_STRING_OR_NULL: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|(null)', re.DOTALL)
 _NUMBER: Final = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")
 
 
@@ -48,11 +49,20 @@ def changes_in_javascript(text: bytes) -> bool:
 def has_large_number(text: bytes) -> bool:
     """Return whether a valid JSON text has a number of 2^53 or more, or of -2^53 or less.
 
-    If JavaScript has written it, it may have been another integer before.
+    If JavaScript has written it, it may have been another integer before. A number beyond all
+    doubles is one.
     """
     if not may_change_in_javascript(text):
         return False
     return any(abs(float(number)) >= _LEAST_LARGE for number in _numbers(text))
+
+
+def has_null(text: bytes) -> bool:
+    """Return whether a valid JSON text is or has a null.
+
+    If JavaScript has written it, it may have been a number beyond all doubles before.
+    """
+    return b"null" in text and any(found[1] for found in _STRING_OR_NULL.finditer(text))
 
 
 def _numbers(text: bytes) -> Iterator[str]:

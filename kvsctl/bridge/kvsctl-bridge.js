@@ -1,10 +1,11 @@
 // A web trigger through which kvsctl reads and writes the key-value store of this installation.
 // It answers as the service's REST API does. Whoever has its URL and a token can use it, so each
 // request must carry a token. Secrets and transactions cannot be reached through it.
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
 import { kvs } from '@forge/kvs';
 
 const LEAST_TOKEN_CHARACTERS = 32;
+const VERSION = '2';
 
 // A body that cannot be passed on as it is. The service was not called.
 class Refused extends Error {
@@ -45,7 +46,7 @@ export async function bridge(request, context) {
   }
 
   const installation = context?.installation?.ari?.installationId ?? context?.installContext ?? '';
-  const headers = { 'x-kvsctl-installation': [installation] };
+  const headers = { 'x-kvsctl-installation': [installation], 'x-kvsctl-bridge': [VERSION] };
   const wanted = header(request, 'x-kvsctl-installation');
   if (wanted && lastPart(wanted) !== lastPart(installation)) {
     return refusal(403, 'WRONG_INSTALLATION', 'the bridge is in another installation', headers);
@@ -102,10 +103,23 @@ async function queryEntity(body) {
 }
 
 function parsed(body) {
+  let found;
   try {
-    return JSON.parse(body ?? '');
+    found = JSON.parse(body ?? '');
   } catch {
     throw new Refused('INVALID_REQUEST', 'the body is not JSON');
+  }
+  requireFinite(found);
+  return found;
+}
+
+// A number that is beyond all doubles would be passed on as null.
+function requireFinite(found) {
+  if (found === Infinity || found === -Infinity) {
+    throw new Refused('NUMBER_NOT_EXACT', 'the body has a number that JavaScript cannot hold');
+  }
+  if (typeof found === 'object' && found !== null) {
+    Object.values(found).forEach(requireFinite);
   }
 }
 
@@ -158,7 +172,15 @@ function refusal(status, code, message, headers = {}) {
 
 function answer(statusCode, body, headers) {
   const type = { 'content-type': ['application/json'] };
-  return { statusCode, headers: { ...type, ...headers }, body: body === undefined ? '' : JSON.stringify(body) };
+  return { statusCode, headers: { ...type, ...headers }, body: body === undefined ? '' : json(body) };
+}
+
+// JSON.stringify writes a number that is beyond all doubles as null. Write one that is beyond them, too: the
+// caller sees that it is not the one in the store.
+function json(body) {
+  const mark = randomUUID();
+  const marked = JSON.stringify(body, (_, one) => (one === Infinity || one === -Infinity ? mark + one : one));
+  return marked.split(`"${mark}Infinity"`).join('1e999').split(`"${mark}-Infinity"`).join('-1e999');
 }
 
 function header({ headers = {} }, name) {

@@ -21,6 +21,7 @@ from kvsctl.service.auth.credentials import (
     bridged,
     container,
 )
+from kvsctl.service.bridges import Bridge
 from kvsctl.service.client import StoreClient
 from kvsctl.service.transport.carrier import Carrier
 from kvsctl.service.transport.in_process import AsgiApp, in_process
@@ -133,7 +134,8 @@ async def connected_as(
         return
     assert target.url is not None  # noqa: S101
     carrier = (carriers.carrier if carriers else _over_network)(target.url, timeout_seconds)
-    service = make(carrier, fixed_headers=_fixed_headers(target))
+    bridge = Bridge() if target.is_bridge else None
+    service = make(carrier, fixed_headers=_fixed_headers(target), bridge=bridge)
     try:
         yield service
     finally:

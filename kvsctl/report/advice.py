@@ -77,7 +77,8 @@ ADVICE: Final[dict[str, str]] = {
     "entity and the key.",
     codes.NO_ANSWER: _UNANSWERED,
     codes.NUMBER_NOT_EXACT: "A bridge passes numbers through JavaScript, which has no exact "
-    "integers from 2^53 on. Store such a number as a string, or give --allow-rounding.",
+    "integers from 2^53 on and nothing beyond 1e308. Store such a number as a string, or give "
+    "--allow-rounding.",
     codes.PAYLOAD_TOO_LARGE: _BATCH_BYTES,
     codes.RATE_LIMIT_EXCEEDED: _SLOW_DOWN,
     codes.REQUEST_ENTITY_TOO_LARGE: _BATCH_BYTES,

@@ -11,6 +11,7 @@ from kvsctl import __version__
 from kvsctl.errors import KvsctlError
 from kvsctl.model import GET, Record, Verb
 from kvsctl.service.auth.credentials import HIDDEN, Credentials, Secret
+from kvsctl.service.bridges import Bridge
 from kvsctl.service.faults import Fault, http_date
 from kvsctl.service.interpret import fault_of, hide_token, interpret, interpret_page, shown_trace_id
 from kvsctl.service.reply import AllDone, Reply, ReplyDecoder
@@ -39,7 +40,8 @@ class Answer(msgspec.Struct, gc=False):
     """The end of one request: a `reply` or a `fault`, never both.
 
     `headers`, filled if the client `wants_headers`, are lines for people: sent headers begin with
-    `> `, received ones with `< `. Secrets are hidden.
+    `> `, received ones with `< `. Secrets are hidden. `may_lack_numbers`: a bridge may have written
+    `null` for numbers beyond all doubles.
     """
 
     reply: Reply | AllDone | None
@@ -51,6 +53,7 @@ class Answer(msgspec.Struct, gc=False):
     trace_id: str | None
     token: Secret | None
     headers: Sequence[str] = ()
+    may_lack_numbers: bool = False
 
 
 class QueryAnswer(msgspec.Struct):
@@ -82,6 +85,7 @@ class StoreClient:
 
     `timeout_seconds` only appears in messages; the carrier enforces it. If there is a
     `write_refusal`, no request that may change something is sent: it raises that error.
+    `bridge`: the one between the client and the store.
     """
 
     def __init__(
@@ -94,6 +98,7 @@ class StoreClient:
         metadata: MetadataRequest,
         wants_headers: bool = False,
         write_refusal: KvsctlError | None = None,
+        bridge: Bridge | None = None,
         epoch: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -104,6 +109,7 @@ class StoreClient:
         self._metadata = metadata
         self._wants_headers = wants_headers
         self._write_refusal = write_refusal
+        self._bridge = bridge
         self._epoch = epoch
         self._monotonic = monotonic
         self._decoder = ReplyDecoder()
@@ -130,6 +136,7 @@ class StoreClient:
             metadata=metadata,
             wants_headers=self._wants_headers,
             write_refusal=self._write_refusal,
+            bridge=self._bridge,
         )
 
     def now(self) -> float:
@@ -143,6 +150,11 @@ class StoreClient:
         0 if it is less than 2 seconds, which the whole seconds of a `Date` header cannot show.
         """
         return None if self._date_epoch is None else self._clock_offset_seconds
+
+    @property
+    def may_lack_numbers(self) -> bool:
+        """Whether a bridge may have written `null` for numbers beyond all doubles."""
+        return self._bridge is not None and self._bridge.makes_nulls
 
     async def prepare(self) -> None:
         """Load the token. Send nothing. Raise CredentialsError if the source gives none."""
@@ -172,6 +184,7 @@ class StoreClient:
             sent.trace_id,
             token,
             self._header_lines(len(body), answer, token) if self._wants_headers else (),
+            self.may_lack_numbers,
         )
 
     async def query(self, query: "Query") -> QueryAnswer:
@@ -227,6 +240,8 @@ class StoreClient:
                 trace_id = shown_trace_id(token, answer.headers[name])
                 break
         self._learn_clock(answer.headers)
+        if self._bridge is not None:
+            self._bridge.note(answer.headers)
         return _Sent(answer, None, elapsed, token, trace_id)
 
     def _request_of(self, verb: Verb, records: Sequence[Record]) -> tuple[str, bytes]:

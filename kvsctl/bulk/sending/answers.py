@@ -41,6 +41,8 @@ def take_reply(run: RunState, batch: Batch, reply: Reply | AllDone, answer: Answ
     verb, policy = run.verb_of(batch), run.plan.read_policy
     if batch.purpose is Purpose.READ_BACK and policy.refuses_rounded:
         policy = replace(policy, refuses_rounded=False)  # it is compared with what was written
+    elif answer.may_lack_numbers and policy.refuses_rounded:
+        policy = replace(policy, refuses_nulls=True)
     result = reconcile(verb, run.queue.split(batch), reply, policy, run.service.now())
     again = [(record, never_named(verb)) for record in result.left_out] + result.later
     for record in result.left_out:

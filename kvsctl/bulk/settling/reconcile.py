@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from kvsctl import codes
-from kvsctl.jsonequal import has_large_number
+from kvsctl.jsonequal import has_large_number, has_null
 from kvsctl.model import GET, SUCCEEDED, Failure, Found, Identity, Outcome, Record, State, Verb
 from kvsctl.service.faults import means_later, means_missing
 from kvsctl.service.found import is_past
@@ -33,6 +33,22 @@ MAY_BE_ROUNDED: Final = Failure(
     "the value has a number of 2^53 or more, which the bridge may have rounded: --allow-rounding "
     "takes it as it is",
 )
+MAY_BE_NO_NULL: Final = Failure(
+    codes.NUMBER_NOT_EXACT,
+    "the value has a null, for which the store may have a number such as 1e400, as the bridge in "
+    "the app is of an earlier version: `kvsctl bridge init` updates it, or --allow-rounding takes "
+    "the value as it is",
+)
+
+
+def rounded(value: bytes, *, may_lack_numbers: bool) -> Failure | None:
+    """Return why a value that was read through a bridge may not be the one in the store.
+
+    `may_lack_numbers`: the bridge may have written `null` for numbers beyond all doubles.
+    """
+    if has_large_number(value):
+        return MAY_BE_ROUNDED
+    return MAY_BE_NO_NULL if may_lack_numbers and has_null(value) else None
 
 
 class ReadPolicy(msgspec.Struct, frozen=True):
@@ -40,13 +56,15 @@ class ReadPolicy(msgspec.Struct, frozen=True):
 
     `skips` returns the name under which a found record is skipped, given the service's time in
     epoch seconds, or None if it is what the run works on; None: every found record is.
-    `refuses_rounded`: a found value fails if a bridge may have rounded a number of it.
+    `refuses_rounded`: a found value fails if a bridge may have rounded a number of it;
+    `refuses_nulls`: also if the bridge may have written `null` for one.
     """
 
     ignore_missing: bool = False
     skip_expired: bool = False
     skips: Callable[[Identity, Found, float], str | None] | None = None
     refuses_rounded: bool = False
+    refuses_nulls: bool = False
 
     @property
     def looks_at_each(self) -> bool:
@@ -151,6 +169,8 @@ def _found(record: Record, found: Found, policy: ReadPolicy, service_now: float)
             return Outcome(record, State.SKIPPED, skipped_by=name)
     if policy.skip_expired and is_past(found.expire_time, service_now):
         return Outcome(record, State.SKIPPED, skipped_by=EXPIRED)
-    if policy.refuses_rounded and has_large_number(found.value):
-        return Outcome(record, State.FAILED, MAY_BE_ROUNDED)
+    if policy.refuses_rounded:
+        failure = rounded(found.value, may_lack_numbers=policy.refuses_nulls)
+        if failure is not None:
+            return Outcome(record, State.FAILED, failure)
     return Outcome(record, SUCCEEDED, found=found)

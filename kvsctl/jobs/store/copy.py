@@ -23,6 +23,7 @@ from kvsctl.jobs.store.listing import ListedStore, list_store
 from kvsctl.listing.ranges import Range
 from kvsctl.listing.walk import SOURCE
 from kvsctl.model import Failure, Found, Identity, Outcome, Record, State
+from kvsctl.service.client import StoreClient
 from kvsctl.service.wire import key_body
 
 _WHAT: Final = "the records of the source"
@@ -50,6 +51,8 @@ class SourceCopy:
         self.tally = Tally()
         """What reading has counted."""
         self.elapsed_seconds = 0.0
+        self.may_lack_numbers = False
+        """See `service.client.Answer`."""
         self._stored = StoredEntries(_WHAT, _HINT)
         self._pacer: Pacer | None = None
 
@@ -79,12 +82,21 @@ class SourceCopy:
         with closing(Sorter(Entry, memory=self.memory, what=_WHAT, hint=_HINT)) as found:
             everyone: list[Listener] = [self.tally, _Taker(found), *listeners]
             error = await list_store(
-                self.listed, everyone, interrupts, limit, note, pacer=self.pacer()
+                self.listed,
+                everyone,
+                interrupts,
+                limit,
+                note,
+                pacer=self.pacer(),
+                learn=self._learn,
             )
             if error is None and interrupts.interrupted is None:
                 error = await self._keep(found, interrupts)
         self.elapsed_seconds = time.monotonic() - began
         return error
+
+    def _learn(self, service: StoreClient) -> None:
+        self.may_lack_numbers = service.may_lack_numbers
 
     async def _keep(self, found: Sorter[Entry], interrupts: Interrupts) -> StreamError | None:
         """Write what was found to the file. Signals get a turn between two blocks."""

@@ -79,7 +79,7 @@ class CopyInput(msgspec.Struct, frozen=True):
         for page in self._pages(remainder):
             pieces: list[Piece] = []
             for outcome in page:
-                piece = self.making.piece(outcome)
+                piece = self.making.piece(outcome, may_lack_numbers=self.copy.may_lack_numbers)
                 if isinstance(piece, Outcome):
                     emit(RecordsRead(1))
                     emit(Settled([piece]))

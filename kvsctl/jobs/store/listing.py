@@ -15,6 +15,7 @@ from kvsctl.jobs.runner import Interrupts
 from kvsctl.jobs.store.side import StoreSide
 from kvsctl.listing.plan import ListingPlan
 from kvsctl.listing.run import ListingRun
+from kvsctl.service.client import StoreClient
 
 
 class ListedStore(msgspec.Struct, frozen=True):
@@ -38,11 +39,12 @@ async def list_store(
     carriers: Carriers | None = None,
     *,
     pacer: Pacer | None = None,
+    learn: Callable[[StoreClient], None] | None = None,
 ) -> KvsctlError | None:
     """List a store to its end. Return the error that ended this early, if any.
 
     `carriers`: connections that are shared with others. `pacer`: that of all requests to the store,
-    if there are others.
+    if there are others. `learn` is called at the end, with the client.
     """
     store = listed.store
     target = connected(
@@ -58,4 +60,6 @@ async def list_store(
         run = ListingRun(listed.plan, store.plan, service, listeners, pacer=pacer, notice=note)
         with interrupts.stopping(run, note), limit.stopping(run):
             error = await run.work()
+        if learn is not None:
+            learn(service)
         return limit.work_left() if error is None else store.explained(error)

@@ -4,9 +4,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from kvsctl.bulk.settling.reconcile import MAY_BE_ROUNDED
+from kvsctl.bulk.settling.reconcile import rounded
 from kvsctl.jobs.store.arrivals import Piece
-from kvsctl.jsonequal import has_large_number
 from kvsctl.listing.walk import SOURCE
 from kvsctl.model import Identity, Outcome, Problem, Record, State
 from kvsctl.records.checks import check_numbers
@@ -32,8 +31,11 @@ class Making(msgspec.Struct, frozen=True):
     refuses_rounded: bool = False
     needs_exact_numbers: bool = False
 
-    def piece(self, outcome: Outcome) -> Piece | Outcome:
-        """Return what was read as a record to set, or as an outcome if it is not there."""
+    def piece(self, outcome: Outcome, *, may_lack_numbers: bool) -> Piece | Outcome:
+        """Return what was read as a record to set, or as an outcome if it is not there.
+
+        `may_lack_numbers`: see `service.client.Answer`.
+        """
         read = outcome.subject
         assert isinstance(read, Record)  # noqa: S101
         position, entity = read.position, read.identity.entity
@@ -49,7 +51,7 @@ class Making(msgspec.Struct, frozen=True):
             message = f"not written, because reading it from the source failed: {message}"
             return Problem(position, read.origin, read.identity, code, message, read.body)
         found = outcome.found
-        if (wrong := self._wrong_number(found.value)) is not None:
+        if (wrong := self._wrong_number(found.value, may_lack_numbers)) is not None:
             code, message = wrong
             return Problem(position, read.origin, read.identity, code, message, read.body)
         fields = Fields(key, found.value, entity, expire_time=found.expire_time)
@@ -59,9 +61,11 @@ class Making(msgspec.Struct, frozen=True):
             return Record(position, SOURCE, position + 1, parsed.identity, parsed.body, expires_at)
         return parsed.problem(position, read.origin, read.body)
 
-    def _wrong_number(self, value: bytes) -> tuple[str, str] | None:
+    def _wrong_number(self, value: bytes, may_lack_numbers: bool) -> tuple[str, str] | None:
         """Return the code and the message of a value with a number that a bridge changes."""
-        if self.refuses_rounded and has_large_number(value):
-            return MAY_BE_ROUNDED.code, MAY_BE_ROUNDED.message
+        if self.refuses_rounded:
+            failure = rounded(value, may_lack_numbers=may_lack_numbers)
+            if failure is not None:
+                return failure.code, failure.message
         breach = check_numbers(value) if self.needs_exact_numbers else None
         return None if breach is None else (breach.code, breach.message)

@@ -91,12 +91,12 @@ class SourceInput(msgspec.Struct, frozen=True):
             wants_headers=store.wants_headers,
         )
         remainder = None if session is None else session.remainder
-        arrivals = Arrivals(
-            self.making.piece,
-            emit if session is None else session.emit,
-            0 if remainder is None else remainder.position,
-        )
         async with target as service:
+            arrivals = Arrivals(
+                lambda one: self.making.piece(one, may_lack_numbers=service.may_lack_numbers),
+                emit if session is None else session.emit,
+                0 if remainder is None else remainder.position,
+            )
             run = ListingRun(
                 listed.plan,
                 store.plan,

@@ -7,6 +7,7 @@
 //   GATEWAY_BYTES      the largest body, of request and response
 //   GATEWAY_CALLS      how many calls are let through; a 429 answers the next GATEWAY_REFUSED ones
 //   GATEWAY_RETRY_AFTER  the Retry-After of such a 429, in seconds; none: it has none
+//   GATEWAY_OLDER      1: answer as the first version of the function did
 //   GATEWAY_INSTALLATION  id of the installation; none: the context names only the site
 
 import { createServer } from 'node:http';
@@ -63,6 +64,10 @@ async function respond(request, response) {
   if (answer === 'late') return response.writeHead(504).end();
   if (!isAnswer(answer) || Buffer.byteLength(answer.body) > most) {
     return response.writeHead(500).end('The function did not answer');
+  }
+  if (process.env.GATEWAY_OLDER) {
+    delete answer.headers['x-kvsctl-bridge'];
+    answer.body = answer.body && JSON.stringify(JSON.parse(answer.body));
   }
   return response.writeHead(answer.statusCode, answer.headers).end(answer.body);
 }

@@ -218,3 +218,20 @@ def test_what_is_skipped_anyway_is_not_refused() -> None:
         Verb.GET, [record(0, "a")], AllDone([Found(b"1e300")]), policy, _NOW
     ).outcomes
     assert outcome.skipped_by == "unselected"
+
+
+@pytest.mark.parametrize("value", [b"null", b'{"a":[null]}', b'["\\"null",null]'])
+def test_a_null_fails_only_if_a_bridge_may_have_written_it_for_a_number(value: bytes) -> None:
+    for value_found, doubts, fails in (
+        (value, True, True),
+        (value, False, False),
+        (b'"null"', True, False),
+        (b'{"null":1}', True, False),
+    ):
+        policy = ReadPolicy(refuses_rounded=True, refuses_nulls=doubts)
+        reply = AllDone([Found(value_found)])
+        [outcome] = reconcile(Verb.GET, [record(0, "a")], reply, policy, _NOW).outcomes
+        assert (outcome.state is State.FAILED) is fails
+        if outcome.failure is not None:
+            assert outcome.failure.code == "NUMBER_NOT_EXACT"
+            assert "kvsctl bridge init" in outcome.failure.message

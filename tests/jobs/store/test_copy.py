@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from random import Random
 
 import pytest
@@ -75,10 +76,11 @@ def _copied(events: Sequence[Settled], monkeypatch: pytest.MonkeyPatch) -> Sourc
     """Return the copy of a store whose listing emits these events."""
 
     async def listed(
-        store: ListedStore, listeners: Sequence[Listener], *_: object, pacer: object
+        store: ListedStore, listeners: Sequence[Listener], *_: object, pacer: object, learn: object
     ) -> KvsctlError | None:
         assert store is copy.listed
         assert pacer is copy.pacer()
+        assert learn is not None
         for event in events:
             for listener in listeners:
                 listener(event)
@@ -161,7 +163,7 @@ def test_what_is_set_of_the_copy_is_what_is_set_of_the_store(
     notes = [_Notes(), _Notes()]
 
     async def arrived() -> list[PieceList]:
-        arrivals, lists = Arrivals(making[0].piece, notes[0]), []
+        arrivals, lists = Arrivals(partial(making[0].piece, may_lack_numbers=False), notes[0]), []
         for event in events:
             arrivals(event)
         arrivals.end()

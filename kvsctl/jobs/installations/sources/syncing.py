@@ -205,8 +205,9 @@ class Syncing:
 
 def _entries(source: CopyInput, found: _Differing) -> Iterator[Block]:
     """Yield the records that would be set. Others are counted."""
+    may_lack_numbers = source.copy.may_lack_numbers
     for page in source.copy.outcomes():
-        pieces = [source.making.piece(outcome) for outcome in page]
+        pieces = [source.making.piece(one, may_lack_numbers=may_lack_numbers) for one in page]
         records = [piece for piece in pieces if isinstance(piece, Record)]
         found.others += len(pieces) - len(records)
         yield [
