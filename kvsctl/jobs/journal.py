@@ -21,7 +21,7 @@ from kvsctl.files.mounts import network_file_system
 from kvsctl.files.sinks import ByteSink, MarkedSink, PartFile, part_path
 from kvsctl.jobs.job import BatchJob, Journalling
 from kvsctl.jobs.replacing import require_replaceable
-from kvsctl.journal.fingerprint import change
+from kvsctl.journal.fingerprint import change, option_named
 from kvsctl.journal.state import Group, Header, JournalState, Stage
 from kvsctl.model import Problem, Record
 from kvsctl.report.document import About
@@ -133,7 +133,7 @@ def _require_same(then: Header, now: Header, *, is_forced: bool) -> None:
     for name in sorted({*then.form, *now.form}):
         one, other = then.form.get(name), now.form.get(name)
         if one != other:
-            flag = "--" + name.replace("_", "-")
+            flag = option_named(name)
             raise UsageError(
                 f"{flag} is {_shown(other)}, but was {_shown(one)} when the journal was begun",
                 _SAME_COMMAND + " --journal-force resumes all the same.",

@@ -16,6 +16,11 @@ _END_BYTES: Final = 64 * 1024
 Fingerprint: TypeAlias = dict[str, Any]
 
 
+def option_named(name: str) -> str:
+    """Return how an option is given whose name in a journal is this one, such as `as_`."""
+    return "--" + name.rstrip("_").replace("_", "-")
+
+
 def fingerprint(sources: Sequence[Source]) -> list[Fingerprint]:
     """Return a fingerprint for each source.
 

@@ -103,11 +103,11 @@ def _for_one(given: Given) -> Given:
 
     --shard is about the installations. --retry-failed is for a journal; with a ledger, it is for
     that if there is no journal. --json is for the report of all of them, but it also chooses the
-    form of sums.
+    form of the sums of du.
     """
     given = given.having(ShardOption()).having(ShardSelector())
     usage = given.of(UsageOptions)
-    if given.of(ReportOptions).json and usage.as_ is None:
+    if given.has(UsageOptions) and given.of(ReportOptions).json and usage.as_ is None:
         given = given.having(UsageOptions(**(vars(usage) | {"as_": "json"})))
     has_ledger = given.of(InstallationsOptions).ledger is not None
     if has_ledger and given.of(JournalOptions).journal is None:

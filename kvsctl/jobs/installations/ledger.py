@@ -26,7 +26,7 @@ from kvsctl.jobs.installations.ledger_lines import (
 )
 from kvsctl.jobs.installations.part import PartEnd
 from kvsctl.jobs.job import BatchJob
-from kvsctl.journal.fingerprint import change
+from kvsctl.journal.fingerprint import change, option_named
 
 _WHAT: Final = "the ledger"
 
@@ -152,7 +152,7 @@ def _require_same(then: Header, now: Header) -> None:
         ("the target", then.target, now.target),
     ]
     pairs += [
-        ("--" + name.replace("_", "-"), then.form.get(name), now.form.get(name))
+        (option_named(name), then.form.get(name), now.form.get(name))
         for name in sorted({*then.form, *now.form})
     ]
     for name, one, other in pairs:

@@ -88,6 +88,24 @@ def test_each_has_files_of_its_own(kvsctl: Command, tmp_path: Path) -> None:
     assert (tmp_path / "g-b_c.jsonl").read_bytes().count(b"\n") == 2
 
 
+def test_a_journal_is_resumed_whatever_form_the_report_has(kvsctl: Command, tmp_path: Path) -> None:
+    with container(kvsctl, ["a", "b"]) as inside:
+        for command, more in (("set", ("k=1",)), ("delete", ("k",))):
+            words = (command, *ALL, *more, "--journal", f"{command}-{{installation}}")
+            inside(*words, status=0, folder=tmp_path)
+            ended = inside(*words, "--json", status=0, folder=tmp_path)
+            assert [one["exit_code"] for one in ended.report["installations"]] == [0, 0]
+            inside(*words, "-q", status=0, folder=tmp_path)
+
+
+def test_the_form_of_the_output_is_named_as_it_is_given(kvsctl: Command, tmp_path: Path) -> None:
+    with container(kvsctl, ["a"], "--faults", "refuse-installation=a:403") as inside:
+        words = ("list", *ALL, "--ledger", tmp_path / "ledger")
+        inside(*words, status=3)
+        refused = inside(*words, "--as", "jsonl", status=2)
+    assert b"--as is jsonl, but was not given when the ledger was begun" in refused.err
+
+
 def test_failures_are_fed_back_by_their_names(kvsctl: Command, tmp_path: Path) -> None:
     failures = ("--failures", "f-{installation}.jsonl")
     with container(
