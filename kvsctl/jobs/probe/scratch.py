@@ -20,6 +20,7 @@ SET: Final = "/v1/batch/set"
 GET: Final = "/v1/batch/get"
 DELETE: Final = "/v1/batch/delete"
 QUERY: Final = "/v1/query"
+_READS: Final = frozenset({GET, QUERY})
 LIFETIME: Final = {"ttl": {"value": 1, "unit": "DAYS"}}
 """The options of scratch records: the service removes them, if nothing else does."""
 _METADATA: Final = ["CREATED_AT", "UPDATED_AT", "EXPIRE_TIME"]
@@ -86,7 +87,8 @@ def batch(items: Iterable[bytes]) -> bytes:
 class Scratch:
     """The scratch records of one probe, below one prefix. All writes go through it.
 
-    A key counts as written from before its request is sent until a read shows that it is gone.
+    A key counts as written from before its request is sent until a read shows that it is gone, or
+    until the target has refused to be written to, if no request before may have written anything.
     After `stop`, no request is begun and no pause waits until the clean-up: they raise Stopped.
     """
 
@@ -101,6 +103,8 @@ class Scratch:
         self._is_cleaning = False
         self._client = client
         self._written: dict[Identity, None] = {}
+        self._may_hold_some = False
+        """Whether a request that writes may have been carried out."""
 
     @property
     def written(self) -> Sequence[Identity]:
@@ -180,6 +184,8 @@ class Scratch:
             if fault.kind is FaultKind.UNAUTHORISED and await self._client.renew(answer.token):
                 fault = None
             elif fault.kind in _FINAL:
+                if not (self._may_hold_some or self.in_flight):
+                    self._written.clear()
                 raise refused_end(fault)
             attempts += 1
             pause = _pause_after(fault, attempts)
@@ -194,10 +200,14 @@ class Scratch:
     async def _once(self, path: str, body: bytes) -> RawAnswer:
         self._require_going()
         self.in_flight += 1
+        may_be_applied = True  # also if the request is cut off
         try:
-            return await self._client.post(path, body)
+            answer = await self._client.post(path, body)
+            may_be_applied = answer.fault is None or answer.fault.may_be_applied
+            return answer
         finally:
             self.in_flight -= 1
+            self._may_hold_some = self._may_hold_some or (path not in _READS and may_be_applied)
 
     async def remove_all(self) -> KvsctlError | None:
         """Delete what was written, and forget what is gone then. Return why some may be left."""

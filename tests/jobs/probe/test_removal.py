@@ -7,10 +7,22 @@ from typing import Any
 
 import pytest
 
+from kvsctl.errors import CredentialsError
 from kvsctl.jobs.probe.scratch import Scratch
 from kvsctl.model import Identity
 from kvsctl.service.faults import Fault, FaultKind
 from kvsctl.service.raw import RawAnswer
+
+
+class _Answers:
+    """A client whose requests have one end after the other."""
+
+    def __init__(self, faults: list[Fault | None]) -> None:
+        self._faults = faults
+
+    async def post(self, _path: str, _body: bytes) -> RawAnswer:
+        """Answer."""
+        return RawAnswer(200, {}, b"", self._faults.pop(0), None)
 
 
 class _Store:
@@ -75,3 +87,41 @@ def test_a_refused_read_says_only_that_an_entity_is_missing(
 ) -> None:
     store = _Store({}, Fault(FaultKind.REFUSED, code, "", 404))
     assert _left(store, entity) == ([] if is_gone else [Identity(entity, "a")])
+
+
+_FORBIDDEN = Fault(FaultKind.FORBIDDEN, "READ_ONLY_TOKEN", "", 403)
+
+
+@pytest.mark.parametrize(
+    ("before", "may_exist"),
+    [
+        ([], False),
+        ([Fault(FaultKind.THROTTLED, "TOO_MANY_REQUESTS", "", 429)], False),
+        ([Fault(FaultKind.TROUBLED, "HTTP_500", "", 500)], True),
+        ([Fault(FaultKind.UNANSWERED, "TIMEOUT", "")], True),
+    ],
+)
+def test_a_target_that_refuses_all_writes_has_no_scratch_records(
+    before: list[Fault | None], may_exist: bool
+) -> None:
+    async def no_pause(_seconds: float) -> None:
+        return
+
+    client = _Answers([*before, _FORBIDDEN])
+    scratch = Scratch(client, "p:", lambda: 0.0, no_pause)  # type: ignore[arg-type]
+    with pytest.raises(CredentialsError):
+        asyncio.run(scratch.set("a", b"1"))
+    assert list(scratch.written) == ([Identity(None, "p:a")] if may_exist else [])
+
+
+def test_what_was_written_before_a_refusal_may_exist() -> None:
+    client = _Answers([None, _FORBIDDEN])
+    scratch = Scratch(client, "p:", lambda: 0.0, asyncio.sleep)  # type: ignore[arg-type]
+
+    async def write_twice() -> None:
+        await scratch.set("a", b"1")
+        await scratch.set("b", b"1")
+
+    with pytest.raises(CredentialsError):
+        asyncio.run(write_twice())
+    assert Identity(None, "p:a") in scratch.written
