@@ -132,7 +132,8 @@ class Run:
                 await asyncio.gather(reading, *self._in_flight, return_exceptions=True)
         if self._stopping.crash is not None:
             raise self._stopping.crash
-        self._settle_the_rest()
+        if self._lanes.admitted or self._intake.not_admitted:
+            self._settle_the_rest()
         unreached = self._sender.unreached
         if not self._stopping.is_stopping and unreached is not None and self._ledger.failures:
             return self._stopping.error or unreachable(unreached)
@@ -210,6 +211,8 @@ class Run:
         while batch is not None:
             await self._sender.send(batch)
             self._came_back(batch)
+            if self._queue.is_empty:
+                return
             batch = self._next_batch(len(self._in_flight) - 1)
             if batch is not None:
                 self._in_flight[task] = batch
@@ -241,10 +244,9 @@ class Run:
 
     async def _await_change(self, due: float | None) -> None:
         """Wait until something has changed or a wait is over; not at all if it is over by now."""
-        ends = (due, self._chooser.paced_until, self._stopping.deadline, self._overdue_at)
-        wait_over = min((at for at in ends if at is not None and at < math.inf), default=None)
         has_room = len(self._in_flight) < self._concurrency.limit
-        if wait_over is None or not has_room:
+        wait_over = self._wait_over(due) if has_room else None
+        if wait_over is None:
             await self._changed.wait()
             return
         self._note_wait(wait_over - self._now(), has_retries=due is not None)
@@ -253,6 +255,11 @@ class Run:
                 await self._changed.wait()
         except TimeoutError:
             return
+
+    def _wait_over(self, due: float | None) -> float | None:
+        """Return when to look again although nothing has changed; None: never."""
+        ends = (due, self._chooser.paced_until, self._stopping.deadline, self._overdue_at)
+        return min([at for at in ends if at is not None and at < math.inf], default=None)
 
     def _note_wait(self, wait_seconds: float, *, has_retries: bool) -> None:
         """Notify listeners why nothing is sent, if that lasts. After a 429 they know it already.
@@ -288,7 +295,7 @@ class Run:
             self._look_after_failures()
         if self._intake.is_crowded:
             self._intake.wake()
-        if len(self._in_flight) < self._concurrency.limit:
+        if len(self._in_flight) < self._concurrency.limit and not self._queue.is_empty:
             self._changed.set()
 
     def _look_after_failures(self) -> None:
@@ -313,7 +320,9 @@ class Run:
             self._cut_off += self._queue.split(batch)
         elif (crash := task.exception()) is not None:
             self._stopping.note_crash(crash)
-        self.wake()
+        # Otherwise nothing can be sent or ended because of this.
+        if not (self._in_flight and self._queue.is_empty) or self._stopping.is_stopping:
+            self.wake()
 
     def _settle_the_rest(self) -> None:
         """After a stop: each record that is left is unsent, or unknown if it may be applied."""

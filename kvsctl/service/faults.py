@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from enum import Enum, auto
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -204,6 +205,7 @@ def _number(text: str) -> float | None:
     return number if 0 <= number < 1e20 else None
 
 
+@lru_cache(maxsize=8)  # thousands of answers carry the same second, also to different clients
 def http_date(text: str) -> float | None:
     """Return an HTTP date in epoch seconds; None if the text is not a date."""
     if (common := _COMMON_DATE.fullmatch(text)) is not None:

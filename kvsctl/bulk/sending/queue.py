@@ -107,6 +107,11 @@ class SendQueue:
         return records
 
     @property
+    def is_empty(self) -> bool:
+        """Whether no record waits to be sent, for the first time or again."""
+        return not (self._lanes.waiting or self._resends or self._last)
+
+    @property
     def next_due(self) -> float | None:
         """When the next resend is due; None if none waits."""
         return self._resends[0].due if self._resends else None

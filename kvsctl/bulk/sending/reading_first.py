@@ -28,6 +28,11 @@ class ReadFirstQueue(SendQueue):
         self._writes = Packer(self._pending, counts_units=True)
         self._being_read = 0
 
+    @property
+    def is_empty(self) -> bool:
+        """See SendQueue."""
+        return super().is_empty and not self._pending.waiting
+
     def next_new(self, *, flush: bool, admits: Admits = any_batch) -> Batch | None:
         """Return a full batch of writes, else a batch of reads, else what is left to write.
 

@@ -186,4 +186,4 @@ class DirectCarrier:
         if not (text.isascii() and text.isprintable()):
             raise Unsendable("the URL or a header contains a character that is not printable ASCII")
         end = b"\r\n" if method == "GET" else b"content-length: "
-        return "".join(f"{line}\r\n" for line in lines).encode() + proxy_header + end
+        return "\r\n".join([*lines, ""]).encode() + proxy_header + end

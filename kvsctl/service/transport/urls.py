@@ -102,6 +102,7 @@ def _ascii_host(text: str) -> str:
     return host
 
 
+@lru_cache(maxsize=64)
 def is_loopback(host: str) -> bool:
     """Return whether a host name or address is loopback: this machine and no other."""
     if host == "localhost" or host.endswith(".localhost"):
