@@ -1,7 +1,7 @@
 """GET /v1/installations as the proxy of a Forge Container answers it, and the older /v0.
 
-GET /v1/installation/ID has the members of the vendor's "Installation Details API". The reference of
-the container's proxy names the path, its limit and its purpose, and no members.
+Path and limit of GET /v1/installation/ID are the contract's. It does not say what the answer holds:
+the members are those of the vendor's page "Installation Details API", of another path.
 """
 
 import uuid
