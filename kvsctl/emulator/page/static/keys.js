@@ -89,9 +89,7 @@ export class Keys {
   remove(all) {
     const gone = new Set(all.map((one) => one.prefix ?? one.record.key));
     const isGone = ({ data }) => data && gone.has(data.prefix ?? data.record?.key);
-    const nodes = [];
-    for (let node; (node = this.#tree.find((one) => isGone(one) && !nodes.includes(one))); ) nodes.push(node);
-    this.#tree.remove(nodes);
+    this.#tree.remove(this.#tree.filter(isGone));
     this.#showEmptiness();
     this.#count();
   }

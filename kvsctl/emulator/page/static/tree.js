@@ -51,7 +51,7 @@ export class Tree {
   }
 
   get marked() {
-    return this.#items().map((item) => this.#nodes.get(item)).filter((node) => node.isMarked);
+    return this.filter((node) => node.isMarked);
   }
 
   unmarkAll() {
@@ -74,9 +74,10 @@ export class Tree {
   // Remove nodes, and parents that are empty then. The focus moves to what is nearest.
   remove(nodes) {
     const hadFocus = this.#root.contains(document.activeElement);
+    const itemOf = new Map(this.#items().map((item) => [this.#nodes.get(item), item]));
     for (const node of nodes) {
-      let item = this.#itemOf(node);
-      while (item) {
+      let item = itemOf.get(node);
+      while (item?.isConnected) {
         const list = item.parentElement;
         const parent = list === this.#root ? null : list.parentElement;
         if (item.contains(this.#current)) this.#setCurrent(this.#neighbour(item));
@@ -89,7 +90,11 @@ export class Tree {
   }
 
   find(matches) {
-    return this.#items().map((item) => this.#nodes.get(item)).find(matches);
+    return this.filter(() => true).find(matches);
+  }
+
+  filter(matches) {
+    return this.#items().map((item) => this.#nodes.get(item)).filter(matches);
   }
 
   // Open the first node.
