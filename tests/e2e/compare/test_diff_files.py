@@ -153,7 +153,10 @@ def test_a_truncated_archive_ends_the_comparison(kvsctl: Command, tmp_path: Path
     ("words", "message"),
     [
         (["-f", "l", "--with", "l", "--only", "gone"], '--only: unknown value "gone"'),
-        (["-f", "l", "--with", "l", "--as", "xml"], '--as "xml": expected text or jsonl'),
+        (
+            ["-f", "l", "--with", "l", "--as", "xml"],
+            '--as "xml": expected text, jsonl, keys or records',
+        ),
         (["-f", "-", "--with", "-"], "stdin is given twice"),
         (["-f", "l", "--with", "none"], "cannot read none"),
         (["-f", "l", "--with", "l", "-o", "l"], "l is input and output at once"),
