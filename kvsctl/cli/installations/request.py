@@ -93,7 +93,7 @@ def installations_job(
         most_failed=None if limit is None else MostFailed.of(limit),
         ledger=_ledgering(whole, source, has_one_input=has_one_input),
         crewing=crewing,
-        retry=retry_words_in_parts(command, whole, choice.target),
+        retry=retry_words_in_parts(command, whole, choice.target, has_files_for_each=True),
         source=source,
     )
 

@@ -8,18 +8,22 @@ from kvsctl.cli.arguments import ALL_COLUMNS
 from kvsctl.cli.option_groups import Given, OptionGroup
 from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.cleanup.applying import ApplyOptions
-from kvsctl.cli.options.cleanup.deleting import UndoOptions
+from kvsctl.cli.options.cleanup.deleting import PlanOptions, PrefixOption, UndoOptions
 from kvsctl.cli.options.comparing import DiffOptions, SyncOptions
 from kvsctl.cli.options.cron import MonitoringOptions
 from kvsctl.cli.options.get import GetOptions
-from kvsctl.cli.options.input import InputOptions, KeysArgument
-from kvsctl.cli.options.installations.working import InstallationsOptions
+from kvsctl.cli.options.input import FileOption, InputOptions, KeysArgument
+from kvsctl.cli.options.installations.working import (
+    SEVERAL_INSTALLATIONS,
+    InstallationsOptions,
+)
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
-from kvsctl.cli.options.report import FailuresOption, ReportOptions
+from kvsctl.cli.options.report import FailuresOption, OutputOption, ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
-from kvsctl.cli.options.selection import PrefixArgument
+from kvsctl.cli.options.selection import PrefixArgument, SelectionOptions
 from kvsctl.cli.options.set import SetOptions
 from kvsctl.cli.options.target import ConfirmOption, RoundingOption, TargetOptions
+from kvsctl.cli.selectors import chooses_keys
 from kvsctl.config.targets import Target
 from kvsctl.jobs.job import BatchJob
 from kvsctl.model import Verb
@@ -33,6 +37,7 @@ _NOT_AGAIN: Final = (ReportOptions, MonitoringOptions, RetryFailedOption, Confir
 _STDIN: Final = Path("-")
 _PLANS: Final = ("plan",)
 """Options that are left out of a sync: its plan is written even if records failed."""
+_LISTING: Final = ("export", "list", "du")
 _NEVER_APART: Final = ("if_absent", "metadata", "infer_types")
 """Options that may stand without a value: it must be joined to them."""
 _WITH_EXPIRY: Final = "--metadata=expires"
@@ -50,50 +55,68 @@ def retry_words(command: str, given: Given, job: BatchJob) -> RetryWords:
     has_journal = job.journal is not None
     if is_chosen:
         retries = has_journal and not job.input.is_listing
-        return RetryWords(None, (), _same(command, given, job), has_journal=retries)
+        return RetryWords(
+            None, (), _same(command, given, job.target, prints=job.has_stdout), has_journal=retries
+        )
     options = [*_words(given, job.target, _WHERE)]
     if command == "export":
         # A file appears only once nothing has failed, so the failed records alone do not help.
         if job.has_stdout and given.of(FailuresOption).failures is not None:
             return RetryWords(verb, (*options, _WITH_EXPIRY))
-        return RetryWords(None, (), _same(command, given, job))
+        return RetryWords(None, (), _same(command, given, job.target, prints=job.has_stdout))
     if job.input.is_listing:
         has_failures = given.of(FailuresOption).failures is not None
-        same = None if has_failures else _same(command, given, job)
+        same = None if has_failures else _same(command, given, job.target, prints=job.has_stdout)
         return RetryWords(verb if has_failures else None, tuple(options), same)
     options += _words(given, job.target, _HOW, _OF_THE_INPUT)
     return RetryWords(
         verb,
         tuple(options),
-        _whole(command, given, job),
+        _again(command, given, job.target, FailuresOption),
         has_journal=has_journal,
         takes_keys=job.plan.verb is not Verb.SET,
     )
 
 
-def retry_words_in_parts(command: str, given: Given, target: Target) -> RetryWords | None:
+def retry_words_in_parts(
+    command: str, given: Given, target: Target, *, has_files_for_each: bool = False
+) -> RetryWords | None:
     """Return the words of the command that retries failures of several installations or workers.
 
-    A ledger or the journals know what has failed, and without them a command that reads no input
-    chooses its records anew. The plans of a sync are left out, as for one store. None: nothing
-    retries only what failed.
+    A ledger or the journals know what has failed. Without them, input is read again from the
+    failures files, if the options name one for each installation (`has_files_for_each`), and a
+    command that reads no input chooses its records anew; the plans of a sync are left out, as for
+    one store. None: nothing retries only what failed.
     """
-    kinds = [type(group) for group in given.groups if type(group) not in _NOT_AGAIN]
-    has_input = InputOptions in kinds
-    has_notes = given.of(InstallationsOptions).ledger is not None
-    has_notes |= given.of(JournalOptions).journal is not None
-    retries = has_notes and RetryFailedOption in map(type, given.groups)
-    if _may_be_secret(given) or given.of(JournalOptions).journal_force:
+    if command == "verify":
         return None
-    if given.of(SetOptions).pairs or _STDIN in given.of(InputOptions).file:
+    ledger, journal = given.of(InstallationsOptions).ledger, given.of(JournalOptions).journal
+    takes_notes = given.has(RetryFailedOption)
+    is_secret = _may_be_secret(given)
+    if not _reads_input(given):
+        same = _same(command, given, target, prints=is_secret or _prints(command, given))
+        retries = takes_notes and ledger is not None
+        return None if same is None else RetryWords(None, (), same, has_journal=retries)
+    has_files = given.of(FailuresOption).failures is not None
+    if takes_notes and not is_secret and (ledger is not None or journal is not None):
+        again = _again(command, given, target)
+        if again is not None or not has_files:
+            return RetryWords(command, (), again, has_journal=True)
+    if not has_files:
         return None
-    if command == "verify" or (has_input and not retries):
-        return None
-    keys, prefix = given.of(KeysArgument).keys or (), given.of(PrefixArgument).prefix
-    end = [*keys] if prefix is None else [prefix]
-    end = ["--", *end] if any(one.startswith("-") for one in end) else end
-    words = _words(given, target, kinds, _PLANS if command == "sync" else ())
-    return RetryWords(None, (), (command, *words, *end), has_journal=retries)
+    if is_secret or not has_files_for_each:
+        return RetryWords(command, None)
+    at, *how = _WHERE
+    where = _words(given, target, (at, *SEVERAL_INSTALLATIONS, *how), ("ledger",))
+    return RetryWords(command, (*where, *_words(given, target, _HOW, _OF_THE_INPUT)))
+
+
+def _reads_input(given: Given) -> bool:
+    """Return whether a command works on given keys or records, and not on what it chooses."""
+    if given.has(InputOptions):
+        return True
+    prefix, selection = given.of(PrefixOption).prefix_option, given.of(SelectionOptions)
+    return given.has(FileOption) and not chooses_keys(prefix, selection)
 
 
 def _may_be_secret(given: Given) -> bool:
@@ -103,30 +126,33 @@ def _may_be_secret(given: Given) -> bool:
     return target.token_command is not None or bool({"@", "?"} & set(urls))
 
 
-def _whole(command: str, given: Given, job: BatchJob) -> tuple[str, ...] | None:
-    """Return the command again; None if it has values in its words or reads stdin."""
-    files = given.of(InputOptions).file
-    if given.of(SetOptions).pairs or _STDIN in files:
+def _again(
+    command: str, given: Given, target: Target, *but: type[OptionGroup]
+) -> tuple[str, ...] | None:
+    """Return the command again, without some groups of options.
+
+    None if it has values in its words, reads stdin, or would begin a journal anew.
+    """
+    files = (*given.of(InputOptions).file, *given.of(FileOption).file)
+    if given.of(SetOptions).pairs or _STDIN in files or given.of(JournalOptions).journal_force:
         return None
     keys = given.of(KeysArgument).keys or ()
     if not (files or keys):
         return None
-    kinds = [type(one) for one in given.groups if type(one) not in (*_NOT_AGAIN, FailuresOption)]
+    kinds = [type(one) for one in given.groups if type(one) not in (*_NOT_AGAIN, *but)]
     end = ["--", *keys] if any(key.startswith("-") for key in keys) else keys
-    if given.of(JournalOptions).journal_force:
-        return None  # it would begin anew
-    return (command, *_words(given, job.target, kinds), *end)
+    return (command, *_words(given, target, kinds), *end)
 
 
-def _same(command: str, given: Given, job: BatchJob) -> tuple[str, ...] | None:
+def _same(command: str, given: Given, target: Target, *, prints: bool) -> tuple[str, ...] | None:
     """Return a command that chooses what it works on, as it was given.
 
     Failed keys in its place would be changed whatever they hold by now, protected or not. None if
-    it prints to stdout, reads stdin, begins a journal anew, or would find the undo file that it
+    it `prints` to stdout, reads stdin, begins a journal anew, or would find the undo file that it
     has written. The plan of a sync is left out: it is written even if records failed.
     """
     undo = given.of(UndoOptions).undo
-    if job.has_stdout or given.of(JournalOptions).journal_force:
+    if prints or given.of(JournalOptions).journal_force:
         return None
     if undo is not None and "{date}" not in undo.name:
         return None
@@ -137,7 +163,13 @@ def _same(command: str, given: Given, job: BatchJob) -> tuple[str, ...] | None:
     end = [] if prefix is None else ["--", prefix] if prefix.startswith("-") else [prefix]
     end += [] if plan is None else [file_word(plan)]
     left_out = _PLANS if command == "sync" else ()
-    return (command, *_words(given, job.target, kinds, left_out), *end)
+    return (command, *_words(given, target, kinds, left_out), *end)
+
+
+def _prints(command: str, given: Given) -> bool:
+    """Return whether a command that chooses its records prints them, or a plan, to stdout."""
+    lists = command in _LISTING and given.of(OutputOption).output is None
+    return lists or given.of(PlanOptions).plan == _STDIN
 
 
 def _words(

@@ -142,5 +142,6 @@ class FanOutEnding:
 
             print_failures(stderr_console(environment), tally.groups, tally.failures)
         if tally.failed:
-            for text in retry_lines(job.retry, tally, None, Path.cwd()):
+            kept = job.reporting.failures_path
+            for text in retry_lines(job.retry, tally, kept, Path.cwd()):
                 environment.write_line(text)

@@ -149,7 +149,8 @@ class Ending(msgspec.Struct, frozen=True):
 
             print_failures(stderr_console(environment), tally.groups, tally.failures)
         if tally.failed and self.sum.dry_run is None:
-            for line in retry_lines(self.job.retry, tally, None, Path.cwd()):
+            kept = self.job.reporting.failures_path
+            for line in retry_lines(self.job.retry, tally, kept, Path.cwd()):
                 environment.write_line(line)
 
     def _is_refused(self, end: "_End") -> bool:

@@ -41,23 +41,25 @@ def retry_lines(
     They are none if there is nothing to say. `words` None: no command retries them. `folder`: where
     the command runs.
     """
-    kept = "" if failures_path is None else _kept(failures_path, tally)
+    # With a journal, the input is read again, and not the failures file.
+    has_raw_lines = _has_raw_lines(tally) and not (words is not None and words.has_journal)
+    kept = "" if failures_path is None else _kept(failures_path, has_raw_lines=has_raw_lines)
     if words is None:
         return [kept] if kept else []
     heading, command = _command(words, tally, failures_path, folder)
     line = None if command is None else shlex.join(["kvsctl", *command])
     if line is not None and line.isprintable():
-        said = [kept, heading] if _has_raw_lines(tally) and kept else [f"{kept} {heading}".lstrip()]
+        said = [kept, heading] if has_raw_lines and kept else [f"{kept} {heading}".lstrip()]
         return [*said, f"  {line}"]
     # No command can, or a terminal would show something else than what must be pasted.
     again = "" if words.verb is None else f" Retry them with kvsctl {words.verb} -f."
     return [f"{kept}{again}"] if kept else []
 
 
-def _kept(path: Path, tally: Tally) -> str:
+def _kept(path: Path, *, has_raw_lines: bool) -> str:
     """Return where failed records are, and what to do about those that could not be read."""
     where = f"Failed records are in {visible(str(path))}"
-    if _has_raw_lines(tally):
+    if has_raw_lines:
         return f'{where}: write the lines with "raw" as records first.'
     return f"{where}."
 

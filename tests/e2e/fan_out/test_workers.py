@@ -221,6 +221,16 @@ def test_failures_of_all_parts_are_retried_by_one_line(
         assert _keys(served) == {f"k{n}" for n in range(_COUNT)}
 
 
+def test_the_failures_files_of_the_parts_are_named(
+    kvsctl: Command, tmp_path: Path, records: Path
+) -> None:
+    with serving(kvsctl, "--faults", "refuse=k1:SOME_CODE") as url:
+        words = ("set", "--url", url, "-f", records, "--workers", "2")
+        ended = kvsctl.process(*words, "--failures", tmp_path / "f-{shard}", status=1)
+    said = f"Failed records are in {tmp_path}/f-{{shard}}. Retry them with kvsctl set -f."
+    assert said in ended.err.decode()
+
+
 def test_a_lock_is_held_for_all_parts(served: Command, records: Path, tmp_path: Path) -> None:
     lock = tmp_path / "lock"
     served.process("set", "-f", records, "--workers", "2", "--lock", lock, status=0)

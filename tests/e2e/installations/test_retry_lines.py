@@ -66,6 +66,69 @@ def test_reads_that_failed_are_not_repeated_by_a_line(kvsctl: Command) -> None:
         assert _lines(ended) == []
 
 
+@pytest.mark.parametrize(
+    "words",
+    [("set", "-f", "in.jsonl"), ("set", "k1=1", "--ttl", "7d"), ("set", "k1=1", "--ledger", "l")],
+    ids=str,
+)
+def test_the_failures_files_of_all_are_read_again(
+    kvsctl: Command, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(kvsctl.home)
+    records_file(kvsctl.home / "in.jsonl", [{"key": "k1", "value": 1}])
+    with container(kvsctl, ["i0", "i1"], *_FAILING) as inside:
+        given = (words[0], *ALL, *words[1:], "--failures", "f-{installation}.jsonl")
+        ended = inside(*given, "--retries", "0", status=1)
+        assert b"Failed records are in f-{installation}.jsonl. To retry what failed:" in ended.err
+        (pasted,) = _lines(ended)
+        assert shlex.split(pasted) == [
+            *("kvsctl", "set", *ALL, "--retries", "0", *words[2:4] * ("--ttl" in words)),
+            *("-f", "f-{installation}.jsonl"),
+        ]
+        inside(*shlex.split(pasted)[1:], status=0)
+        assert [one["key"] for one in inside("list", *ALL, status=0).lines] == ["k1", "k1"]
+
+
+@pytest.mark.parametrize("notes", [(), ("--ledger", "l"), ("--journal", "j-{installation}")])
+def test_keys_that_are_deleted_are_input(
+    kvsctl: Command, notes: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without notes, the same command would also delete what has succeeded and was set anew."""
+    monkeypatch.chdir(kvsctl.home)
+    (kvsctl.home / "keys.txt").write_text("k1\nk2\n", "utf-8")
+    with container(kvsctl, ["i0"], "--faults", "only=batch/delete,500=1,first=1") as inside:
+        inside("set", *ALL, "k1=1", "k2=2", status=0)
+        words = ("delete", *ALL, "-f", "keys.txt", *notes, "--retries", "0", "-c", "1")
+        lines = _lines(inside(*words, "--batch-size", "1", status=1))
+        assert bool(lines) is bool(notes)
+        for line in lines:
+            inside(*shlex.split(line)[1:], status=0)
+            assert inside("list", *ALL, status=0).lines == []
+
+
+def test_the_plans_of_all_are_applied_again(
+    kvsctl: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(kvsctl.home)
+    with container(kvsctl, ["i0", "i1"], "--faults", "only=batch/delete,500=1,first=1") as inside:
+        inside("set", *ALL, "tmp:1=1", "keep=2", status=0)
+        inside("delete", *ALL, "--prefix", "tmp:", "--plan", "p-{installation}", status=0)
+        ended = inside("apply", *ALL, "p-{installation}", "-y", "--retries", "0", status=1)
+        (line,) = _lines(ended)
+        inside(*shlex.split(line)[1:], status=0)
+        assert [one["key"] for one in inside("list", *ALL, status=0).lines] == ["keep", "keep"]
+
+
+def test_an_export_to_stdout_has_no_line(kvsctl: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(kvsctl.home)
+    with container(kvsctl, ["i0"], "--faults", "only=batch/get,500=1") as inside:
+        inside("set", *ALL, "a=1", status=0)
+        words = ("export", *ALL, "--consistent", "--retries", "0")
+        assert _lines(inside(*words, status=1)) == []
+        (line,) = _lines(inside(*words, "-o", "e-{installation}", status=1))
+        assert "-o 'e-{installation}'" in line
+
+
 def test_what_nothing_noted_has_no_line(kvsctl: Command) -> None:
     with container(kvsctl, ["i0", "i1"], *_FAILING) as inside:
         assert _lines(inside("set", *ALL, "a=1", "--retries", "0", status=1)) == []
