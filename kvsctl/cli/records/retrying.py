@@ -23,7 +23,6 @@ from kvsctl.cli.options.running import RunningOptions, VerifyOption
 from kvsctl.cli.options.selection import PrefixArgument, SelectionOptions
 from kvsctl.cli.options.set import SetOptions
 from kvsctl.cli.options.target import ConfirmOption, RoundingOption, TargetOptions
-from kvsctl.cli.selectors import chooses_keys
 from kvsctl.config.targets import Target
 from kvsctl.jobs.job import BatchJob
 from kvsctl.model import Verb
@@ -115,6 +114,8 @@ def _reads_input(given: Given) -> bool:
     """Return whether a command works on given keys or records, and not on what it chooses."""
     if given.has(InputOptions):
         return True
+    from kvsctl.cli.selectors import chooses_keys  # few jobs are in parts
+
     prefix, selection = given.of(PrefixOption).prefix_option, given.of(SelectionOptions)
     return given.has(FileOption) and not chooses_keys(prefix, selection)
 
