@@ -1,6 +1,7 @@
 """Report a finished run: save and print the report, then errors; choose the exit status."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,7 +33,7 @@ from kvsctl.report.document import (
 )
 from kvsctl.report.dry_run import DryRun
 from kvsctl.report.escape import visible
-from kvsctl.report.failed.retry_line import retry_lines
+from kvsctl.report.failed.retry_line import FailuresKept, retry_lines
 from kvsctl.report.schema import document_line
 from kvsctl.report.store.rules import RuleReport, rule_lines
 from kvsctl.report.summary import EarlyEnd, summary
@@ -258,8 +259,23 @@ class Ending(msgspec.Struct, frozen=True):
             print_failures(stderr_console(environment), groups, self.tally.failures)
         if self.tally.failed:
             words = None if self.dry_run is not None else self.job.retry
-            for line in retry_lines(words, self.tally, self.failures_path, Path.cwd()):
+            for line in retry_lines(words, self.tally, self._kept(end), Path.cwd()):
                 environment.write_line(line)
+
+    def _kept(self, end: End) -> FailuresKept | None:
+        """Return what is known of the failures file; None without one."""
+        path, tally = self.failures_path, self.tally
+        if path is None:
+            return None
+        has_raw = tally.has_unreadable
+        if tally.earlier and not has_raw:  # only the file knows of earlier runs
+            from kvsctl.outputs.failures import holds_raw_lines  # open files have loaded it
+
+            with suppress(OSError):
+                has_raw = holds_raw_lines(path)
+        has_ended = end.error is None and end.interrupted is None
+        is_complete = has_ended and not (tally.unknown or tally.unsent)
+        return FailuresKept(path, has_raw=has_raw, is_complete=is_complete)
 
     def _print_errors(self, end: End) -> None:
         """Print warnings, and the error that ended the run, or that the input was empty."""

@@ -43,6 +43,11 @@ def is_failure_line(line: bytes) -> bool:
     return _END.search(line) is not None
 
 
+def is_raw_line(line: bytes) -> bool:
+    """Return whether a line that `failure_line` has written holds input that was not readable."""
+    return bool(_earlier_raw_member(line.strip(jsontext.WHITE_SPACE)))
+
+
 def _inside(body: bytes) -> bytes:
     return body.strip(jsontext.WHITE_SPACE)[1:-1].strip(jsontext.WHITE_SPACE)
 

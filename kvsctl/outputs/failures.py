@@ -26,7 +26,7 @@ from kvsctl.files.raw import (
 )
 from kvsctl.journal.state import FailuresMark, JournalState
 from kvsctl.model import Identity, Lane, Outcome, Problem, Record, State, Verb
-from kvsctl.outputs.failure_line import failure_line, is_failure_line
+from kvsctl.outputs.failure_line import failure_line, is_failure_line, is_raw_line
 from kvsctl.slabs import Slab, Successes
 
 _WHAT: Final = "the failures file"
@@ -70,6 +70,12 @@ def _is_torn(line: bytes) -> bool:
     except ValueError:
         return True
     return False
+
+
+def holds_raw_lines(path: Path) -> bool:
+    """Return whether a failures file has input in it that could not be read. Raise OSError."""
+    with path.open("rb") as lines:
+        return any(map(is_raw_line, lines))
 
 
 class FailuresFile:

@@ -16,7 +16,7 @@ from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.model import Cause, Failure, Identity, Outcome, Record, State, Verb
 from kvsctl.report.advice import advice
 from kvsctl.report.document import About
-from kvsctl.report.failed.retry_line import RetryWords, retry_lines
+from kvsctl.report.failed.retry_line import FailuresKept, RetryWords, retry_lines
 from kvsctl.report.failures_table import print_failures
 from kvsctl.report.rich_console import stderr_console
 from kvsctl.report.summary import EarlyEnd, summary
@@ -46,7 +46,8 @@ def printed(
         environment.write_stderr(summary(environment, tally, about, seconds, None, early_end))
         print_failures(stderr_console(environment), tally.groups, tally.failures)
         if failures_path is not None and tally.failed:
-            for line in retry_lines(_WORDS, tally, Path(failures_path), Path()):
+            kept = FailuresKept(Path(failures_path), has_raw=tally.has_unreadable)
+            for line in retry_lines(_WORDS, tally, kept, Path()):
                 environment.write_line(line)
         return read()
 

@@ -10,7 +10,7 @@ from kvsctl.cli.options.checking import CheckingOptions
 from kvsctl.cli.options.cleanup.applying import ApplyOptions
 from kvsctl.cli.options.cleanup.deleting import PlanOptions, PrefixOption, UndoOptions
 from kvsctl.cli.options.comparing import DiffOptions, SyncOptions
-from kvsctl.cli.options.cron import MonitoringOptions
+from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.get import GetOptions
 from kvsctl.cli.options.input import FileOption, InputOptions, KeysArgument
 from kvsctl.cli.options.installations.working import (
@@ -20,7 +20,7 @@ from kvsctl.cli.options.installations.working import (
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
 from kvsctl.cli.options.report import FailuresOption, OutputOption, ReportOptions
 from kvsctl.cli.options.running import RunningOptions, VerifyOption
-from kvsctl.cli.options.selection import PrefixArgument, SelectionOptions
+from kvsctl.cli.options.selection import EntityOptions, PrefixArgument, SelectionOptions
 from kvsctl.cli.options.set import SetOptions
 from kvsctl.cli.options.target import ConfirmOption, RoundingOption, TargetOptions
 from kvsctl.config.targets import Target
@@ -28,11 +28,15 @@ from kvsctl.jobs.job import BatchJob
 from kvsctl.model import Verb
 from kvsctl.report.failed.retry_line import RetryWords, file_word
 
-_WHERE: Final = (TargetOptions, RoundingOption, RunningOptions)
+_WHERE: Final = (TargetOptions, RoundingOption, RunningOptions, LockOptions)
 _HOW: Final = (VerifyOption, GetOptions, SetOptions, CheckingOptions)
 _OF_THE_INPUT: Final = ("pairs", "string", "check_first", "require_input", "dry_run")
+_WITH_DEFAULTS: Final = (SetOptions, InputOptions, EntityOptions)
+_DEFAULTS: Final = ("ttl", "entity")
+"""What records are given that do not say it themselves, whatever the format of the input."""
 _NOT_AGAIN: Final = (ReportOptions, MonitoringOptions, RetryFailedOption, ConfirmOption)
 """What concerns the run, and the name by which the user allows writes to a protected target."""
+_RETRY: Final = "--retry-failed"
 _STDIN: Final = Path("-")
 _PLANS: Final = ("plan",)
 """Options that are left out of a sync: its plan is written even if records failed."""
@@ -49,30 +53,33 @@ def retry_words(command: str, given: Given, job: BatchJob) -> RetryWords:
     """
     is_chosen = job.may_have_undo or job.name == "sync"
     verb = None if is_chosen else job.plan.verb.value
+    has_input = not (is_chosen or job.input.is_listing)
+    defaults = _defaults(given, job.target) if has_input else ()
     if _may_be_secret(given):
-        return RetryWords(verb, None)
-    has_journal = job.journal is not None
+        return RetryWords(verb, None, defaults)
+    notes = job.journal is not None and not job.input.is_listing
+    retrying = _retrying(given) if notes else ()
     if is_chosen:
-        retries = has_journal and not job.input.is_listing
-        return RetryWords(
-            None, (), _same(command, given, job.target, prints=job.has_stdout), has_journal=retries
-        )
+        same = _same(command, given, job.target, prints=job.has_stdout)
+        return RetryWords(None, (), whole=same, retrying=retrying)
     options = [*_words(given, job.target, _WHERE)]
     if command == "export":
         # A file appears only once nothing has failed, so the failed records alone do not help.
         if job.has_stdout and given.of(FailuresOption).failures is not None:
             return RetryWords(verb, (*options, _WITH_EXPIRY))
-        return RetryWords(None, (), _same(command, given, job.target, prints=job.has_stdout))
+        same = _same(command, given, job.target, prints=job.has_stdout)
+        return RetryWords(None, (), whole=same)
     if job.input.is_listing:
         has_failures = given.of(FailuresOption).failures is not None
         same = None if has_failures else _same(command, given, job.target, prints=job.has_stdout)
-        return RetryWords(verb if has_failures else None, tuple(options), same)
-    options += _words(given, job.target, _HOW, _OF_THE_INPUT)
+        return RetryWords(verb if has_failures else None, tuple(options), whole=same)
+    options += _words(given, job.target, _HOW, (*_OF_THE_INPUT, *_DEFAULTS))
     return RetryWords(
         verb,
         tuple(options),
+        defaults,
         _again(command, given, job.target, FailuresOption),
-        has_journal=has_journal,
+        retrying,
         takes_keys=job.plan.verb is not Verb.SET,
     )
 
@@ -94,20 +101,36 @@ def retry_words_in_parts(
     is_secret = _may_be_secret(given)
     if not _reads_input(given):
         same = _same(command, given, target, prints=is_secret or _prints(command, given))
-        retries = takes_notes and ledger is not None
-        return None if same is None else RetryWords(None, (), same, has_journal=retries)
+        if same is None:
+            return None
+        retrying = _retrying(given) if takes_notes and ledger is not None else ()
+        return RetryWords(None, (), whole=same, retrying=retrying)
     has_files = given.of(FailuresOption).failures is not None
     if takes_notes and not is_secret and (ledger is not None or journal is not None):
         again = _again(command, given, target)
         if again is not None or not has_files:
-            return RetryWords(command, (), again, has_journal=True)
+            return RetryWords(command, (), whole=again, retrying=_retrying(given))
     if not has_files:
         return None
+    defaults = _defaults(given, target)
     if is_secret or not has_files_for_each:
-        return RetryWords(command, None)
+        return RetryWords(command, None, defaults)
     at, *how = _WHERE
     where = _words(given, target, (at, *SEVERAL_INSTALLATIONS, *how), ("ledger",))
-    return RetryWords(command, (*where, *_words(given, target, _HOW, _OF_THE_INPUT)))
+    hows = _words(given, target, _HOW, (*_OF_THE_INPUT, *_DEFAULTS))
+    return RetryWords(command, (*where, *hows), defaults)
+
+
+def _defaults(given: Given, target: Target) -> tuple[str, ...]:
+    """Return the options for records that do not say themselves what these say."""
+    return tuple(_words(given, target, _WITH_DEFAULTS, only=_DEFAULTS))
+
+
+def _retrying(given: Given) -> tuple[str, ...]:
+    """Return what is added to a command to retry failures that are noted."""
+    reads = given.has(GetOptions) and given.of(JournalOptions).journal is not None
+    is_in_order = reads and not given.of(GetOptions).unordered
+    return (_RETRY, "--unordered") if is_in_order else (_RETRY,)
 
 
 def _reads_input(given: Given) -> bool:
@@ -178,8 +201,9 @@ def _words(
     target: Target,
     kinds: Iterable[type[OptionGroup]],
     leaving_out: Iterable[str] = (),
+    only: Iterable[str] | None = None,
 ) -> Iterator[str]:
-    """Yield the options of some groups that were given, as words.
+    """Yield the options of some groups that were given, as words; `only` those of these names.
 
     The target is always among those of `TargetOptions`: the variable that chose it may have been
     set for one command.
@@ -190,7 +214,8 @@ def _words(
             name, url = target.name, target.url
             yield from ("-t", name) if name != url else ("--url", name)
         for name, annotation in kind.annotations.items():
-            flag = None if name in leaving_out else _flag(name, annotation)
+            is_left_out = name in leaving_out or (only is not None and name not in only)
+            flag = None if is_left_out else _flag(name, annotation)
             value = getattr(group, name, None)
             if flag is None or value == kind.default(name):
                 continue

@@ -15,7 +15,7 @@ from kvsctl.jobs.job import JobEnd
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile, report_document
 from kvsctl.report.escape import visible
-from kvsctl.report.failed.retry_line import retry_lines
+from kvsctl.report.failed.retry_line import kept_in_parts, retry_lines
 from kvsctl.report.merging.merged import gravest, merged
 from kvsctl.report.merging.shown import tally_of
 from kvsctl.report.schema import document_line
@@ -142,6 +142,6 @@ class FanOutEnding:
 
             print_failures(stderr_console(environment), tally.groups, tally.failures)
         if tally.failed:
-            kept = job.reporting.failures_path
+            kept = kept_in_parts(job.reporting.failures_path, tally)
             for text in retry_lines(job.retry, tally, kept, Path.cwd()):
                 environment.write_line(text)

@@ -23,7 +23,7 @@ from kvsctl.jobs.installations.sums import Sum, exit_status
 from kvsctl.jobs.job import JobEnd
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile, error_members, report_document
-from kvsctl.report.failed.retry_line import retry_lines
+from kvsctl.report.failed.retry_line import kept_in_parts, retry_lines
 from kvsctl.report.installations.source import source_line, source_members
 from kvsctl.report.installations.table import print_lines
 from kvsctl.report.schema import document_line
@@ -149,7 +149,7 @@ class Ending(msgspec.Struct, frozen=True):
 
             print_failures(stderr_console(environment), tally.groups, tally.failures)
         if tally.failed and self.sum.dry_run is None:
-            kept = self.job.reporting.failures_path
+            kept = kept_in_parts(self.job.reporting.failures_path, tally)
             for line in retry_lines(self.job.retry, tally, kept, Path.cwd()):
                 environment.write_line(line)
 

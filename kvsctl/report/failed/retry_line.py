@@ -1,19 +1,24 @@
 """The command that retries failed records, as a line to paste into a shell."""
 
+import json
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
-from kvsctl import codes
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.report.escape import visible
 
-_ONLY_FAILED: Final = "To retry what failed:"
+_FAILED: Final = "To retry what failed"
 _MOST_KEYS: Final = 10
+_MOST_CHARACTERS: Final = 1000
+"""The length of the longest line that is shown."""
 _MOST_NAMES: Final = 99
-_FAILED: Final = Path("failed.jsonl")
+_FAILED_JSONL: Final = Path("failed.jsonl")
+_JSON_LINES: Final = (".jsonl", ".ndjson")
+"""Suffixes of files that are read as JSON Lines, whatever they hold."""
 
 
 class RetryWords(msgspec.Struct, frozen=True):
@@ -21,80 +26,152 @@ class RetryWords(msgspec.Struct, frozen=True):
 
     `verb`: the command that takes failed records; None if only the command itself may retry them,
     as it chooses them and guards what it does. `options`: where and how it works; None if they are
-    secret. `whole`: the words of the command itself, without `--failures`; None if it cannot be
-    repeated as it is. `has_journal`: it takes `--retry-failed`. `takes_keys`: failed keys may be
-    its arguments.
+    secret. `defaults`: options for what a record does not say itself, as one that is written in
+    place of a line that could not be read. `whole`: the words of the command itself, without
+    `--failures`; None if it cannot be repeated as it is. `retrying`: what is added to them to retry
+    the failures in its journal; empty if it has none. `takes_keys`: failed keys may be arguments of
+    `verb`.
     """
 
     verb: str | None
     options: tuple[str, ...] | None
+    defaults: tuple[str, ...] = ()
     whole: tuple[str, ...] | None = None
-    has_journal: bool = False
+    retrying: tuple[str, ...] = ()
     takes_keys: bool = False
 
 
+class FailuresKept(NamedTuple):
+    """The failures file. `has_raw`: some of its lines hold input that could not be read.
+
+    `is_complete`: no later run of the same job will continue it.
+    """
+
+    path: Path
+    has_raw: bool = False
+    is_complete: bool = True
+
+
+def kept_in_parts(path: Path | None, tally: Tally) -> FailuresKept | None:
+    """Return the failures files of a job in parts, which the same job continues if it has notes."""
+    if path is None:
+        return None
+    return FailuresKept(path, has_raw=tally.has_unreadable, is_complete=False)
+
+
+class _Way(NamedTuple):
+    """One way to retry: what it does, as a line for a shell, or in words if no line can be shown.
+
+    `lines`: the best one first. `in_words` may be empty.
+    """
+
+    does: str
+    lines: Sequence[str]
+    in_words: str = ""
+
+
 def retry_lines(
-    words: RetryWords | None, tally: Tally, failures_path: Path | None, folder: Path
+    words: RetryWords | None, tally: Tally, kept: FailuresKept | None, folder: Path
 ) -> list[str]:
     """Return the lines that say where failed records are, and how to retry them.
 
     They are none if there is nothing to say. `words` None: no command retries them. `folder`: where
     the command runs.
     """
-    # With a journal, the input is read again, and not the failures file.
-    has_raw_lines = _has_raw_lines(tally) and not (words is not None and words.has_journal)
-    kept = "" if failures_path is None else _kept(failures_path, has_raw_lines=has_raw_lines)
+    where = "" if kept is None else f"Failed records are in {visible(str(kept.path))}."
     if words is None:
-        return [kept] if kept else []
-    heading, command = _command(words, tally, failures_path, folder)
-    line = None if command is None else shlex.join(["kvsctl", *command])
-    if line is not None and line.isprintable():
-        said = [kept, heading] if has_raw_lines and kept else [f"{kept} {heading}".lstrip()]
-        return [*said, f"  {line}"]
-    # No command can, or a terminal would show something else than what must be pasted.
-    again = "" if words.verb is None else f" Retry them with kvsctl {words.verb} -f."
-    return [f"{kept}{again}"] if kept else []
+        return [where] if where else []
+    if kept is not None and words.verb is not None and (kept.is_complete or not words.retrying):
+        shown = _shown("", _of_the_input(words)) if words.retrying else []
+        if kept.has_raw:
+            where = f'{where[:-1]}: write the lines with "raw" as records first.'
+        by_file = _by_file(words, words.verb, kept.path, is_other=bool(shown))
+        return shown + _shown(where, by_file, is_apart=kept.has_raw)
+    if words.verb is None or words.retrying:
+        return _shown(where, _by_itself(words))
+    by_keys = _by_keys(words, words.verb, tally)
+    return _shown(where, by_keys if _line(by_keys) else _all_again(words, folder))
 
 
-def _kept(path: Path, *, has_raw_lines: bool) -> str:
-    """Return where failed records are, and what to do about those that could not be read."""
-    where = f"Failed records are in {visible(str(path))}"
-    if has_raw_lines:
-        return f'{where}: write the lines with "raw" as records first.'
-    return f"{where}."
+def _line(way: _Way) -> str | None:
+    """Return the best line that a terminal shows as it is; None if it can show none."""
+    fitting = (one for one in way.lines if one.isprintable() and len(one) <= _MOST_CHARACTERS)
+    return next(fitting, None)
 
 
-def _has_raw_lines(tally: Tally) -> bool:
-    """Return whether failed lines could not be read: the failures file has them as they were.
+def _shown(before: str, way: _Way, *, is_apart: bool = False) -> list[str]:
+    """Return the lines that show a way, after a sentence; `is_apart`: which has its own line."""
+    line = _line(way)
+    if line is not None:
+        doing = f"{way.does}:"
+        start = [before, doing] if is_apart else [f"{before} {doing}".lstrip()]
+        return [*start, f"  {line}"]
+    said = f"{before} {way.in_words}".strip()
+    return [said] if said else []
 
-    What an earlier run of the job could not read has left no more than its code.
-    """
-    is_resumed = tally.earlier > 0
-    codes_of = {group.code for group in tally.groups} if is_resumed else set()
-    return tally.has_unreadable or codes.INVALID_JSON in codes_of
+
+def _by_itself(words: RetryWords) -> _Way:
+    """Return how the command itself retries what failed."""
+    if words.whole is None:
+        return _Way(_FAILED, ())
+    again = " ".join(["run the same command", *(["with"] if words.retrying else ["again"])])
+    in_words = " ".join([f"{_FAILED}, {again}", *words.retrying])
+    return _Way(_FAILED, [_command(*words.whole, *words.retrying)], f"{in_words}.")
 
 
-def _command(
-    words: RetryWords, tally: Tally, failures_path: Path | None, folder: Path
-) -> tuple[str, list[str] | None]:
-    """Return what a command does about the failed records, and its words; None without one."""
-    whole = None if words.whole is None else [*words.whole]
-    if words.has_journal:
-        return _ONLY_FAILED, None if whole is None else [*whole, "--retry-failed"]
-    if words.verb is None:
-        return _ONLY_FAILED, whole
+def _of_the_input(words: RetryWords) -> _Way:
+    """Return the same, as one of two ways: the other one is the failures file."""
+    way = _by_itself(words)
+    return way._replace(does=f"{_FAILED}, as it is in the input")
+
+
+def _by_file(words: RetryWords, verb: str, path: Path, *, is_other: bool) -> _Way:
+    """Return how the records of the failures file are retried; `is_other`: as another way."""
+    does = "To retry them from there, once they are corrected" if is_other else _FAILED
+    in_words = f"Retry them with {_command(verb, *words.defaults, '-f')}."
     if words.options is None:
-        return _ONLY_FAILED, None
-    if failures_path is not None:
-        return _ONLY_FAILED, [words.verb, *words.options, "-f", file_word(failures_path)]
-    keys = _keys(tally) if words.takes_keys else None
-    if keys is not None:
-        return _ONLY_FAILED, [words.verb, *words.options, *keys]
-    name = _free_name(_FAILED, folder)
-    if whole is None or name is None:
-        return _ONLY_FAILED, None
+        return _Way(does, (), in_words)
+    named = [] if path.suffix.lower() in _JSON_LINES else ["--format", "jsonl"]
+    words_of_file = (verb, *words.options, *words.defaults, *named, "-f", file_word(path))
+    return _Way(does, [_command(*words_of_file)], in_words)
+
+
+def _by_keys(words: RetryWords, verb: str, tally: Tally) -> _Way:
+    """Return how failed keys are retried, without a line if they are many or of several kinds.
+
+    Keys that a terminal cannot show are written as JSON strings, and piped.
+    """
+    notes = tally.failures
+    keys = list(dict.fromkeys(note.key for note in notes if note.key is not None))
+    entities = {note.entity for note in notes}
+    if words.options is None or not words.takes_keys or any(note.key is None for note in notes):
+        return _Way(_FAILED, ())
+    if len(notes) != tally.failed or len(entities) != 1 or not 0 < len(keys) <= _MOST_KEYS:
+        return _Way(_FAILED, ())
+    [entity] = entities
+    options = [*words.options, *([] if entity is None else ["--entity", entity])]
+    end = ["--", *keys] if any(key.startswith("-") for key in keys) else keys
+    printed = shlex.join(["printf", "%s\\n", *map(json.dumps, keys)])
+    piped = f"{printed} | {_command(verb, *options, '--format', 'keys', '-f', '-')}"
+    return _Way(_FAILED, [_command(verb, *options, *end), piped])
+
+
+def _all_again(words: RetryWords, folder: Path) -> _Way:
+    """Return how all of the input is sent again, so that what fails is kept."""
+    name = _free_name(_FAILED_JSONL, folder)
+    if words.whole is None or name is None:
+        return _Way(_FAILED, ())
     doing = "read" if words.verb == "get" else "send"
-    return f"To {doing} all of it again and keep what fails:", [*whole, "--failures", str(name)]
+    does = f"To {doing} all of it again and keep what fails"
+    return _Way(
+        does,
+        [_command(*words.whole, "--failures", str(name))],
+        f"{does}, run the same command with --failures {name}.",
+    )
+
+
+def _command(*words: str) -> str:
+    return shlex.join(["kvsctl", *words])
 
 
 def _free_name(path: Path, folder: Path) -> Path | None:
@@ -107,17 +184,3 @@ def file_word(path: Path) -> str:
     """Return the name of a file as an option or argument takes it, even if it has a hyphen."""
     name = str(path)
     return f"./{name}" if name.startswith("-") else name
-
-
-def _keys(tally: Tally) -> list[str] | None:
-    """Return the words that name all failed keys; None if they are too many or of several kinds."""
-    notes = tally.failures
-    keys = list(dict.fromkeys(note.key for note in notes if note.key is not None))
-    entities = {note.entity for note in notes}
-    if len(notes) != tally.failed or len(entities) != 1 or not 0 < len(keys) <= _MOST_KEYS:
-        return None
-    if any(note.key is None for note in notes):
-        return None
-    [entity] = entities
-    named = [] if entity is None else ["--entity", entity]
-    return [*named, *(["--"] if any(key.startswith("-") for key in keys) else []), *keys]

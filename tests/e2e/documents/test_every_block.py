@@ -211,6 +211,9 @@ _TABLE: Final[dict[str, str]] = {
     f"{_STORES}::test_an_error_is_the_object_that_is_shown": """
         docs/reports.md  json  {"schema"
     """,
+    f"{_STORES}::test_a_record_is_written_in_place_of_a_raw_line": """
+        docs/reports.md  -  {"raw"
+    """,
     f"{_STORES}::test_protected_keys_are_never_chosen": """
         docs/selectors.md  -  config⏎
     """,

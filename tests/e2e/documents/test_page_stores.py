@@ -74,6 +74,22 @@ def test_an_error_is_the_object_that_is_shown(kvsctl: Command) -> None:
     assert json.loads(ended.out) == json.loads(block("docs/reports.md", "json"))
 
 
+def test_a_record_is_written_in_place_of_a_raw_line(stores: Command) -> None:
+    raw, record = block("docs/reports.md", "", '{"raw"').splitlines()
+    rows = ["id,name,age", "1,Ada,36", "2,Bob,40", json.loads(raw)["raw"], ""]
+    (stores.home / "users.csv").write_text("\n".join(rows), "utf-8")
+    words = ["-f", "users.csv", "--key", "user:{id}", "--entity", "person", "--ttl", "7d"]
+    ended = stores("set", *words, "--failures", "f.jsonl", status=1, folder=stores.home)
+    failures = stores.home / "f.jsonl"
+    assert failures.read_text("utf-8") == f"{raw}\n"
+    failures.write_text(f"{record}\n", "utf-8")
+    _, line = ended.err.decode().rsplit("\n  ", 1)
+    run_lines(stores, line)
+    found = stores("export", "-q", "--entity", "person", status=0).lines
+    assert [one["key"] for one in found] == ["user:1", "user:2", "user:3"]
+    assert all("expireTime" in one for one in found)
+
+
 def test_protected_keys_are_never_chosen(stores: Command) -> None:
     (stores.home / "protected.txt").write_text(block("docs/selectors.md", "", "config\n"), "utf-8")
     kept = {"config", "user:1001", "tenant:a:settings", "tenant:a:b:settings"}

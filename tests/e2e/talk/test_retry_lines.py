@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands.command import KVSCTL, Command, Ended
-from tests.support.commands.pseudo_terminal import run_with_terminal_stderr
+from tests.e2e.talk.pasting import line_of, run_pasted
+from tests.support.commands.command import Command
 from tests.support.commands.serving import serving
 from tests.support.needs import IS_POSIX, only_on
 
@@ -17,18 +17,6 @@ _CSV = "id,age\n1,36\n2,41\n3,50\n4,60\n"
 _SHAPE = ["--key", "user:{id}", "--infer-types", "--ttl", "7d"]
 
 
-def _run(kvsctl: Command, line: str) -> Ended:
-    environ = kvsctl.environ | {"TERM": "dumb"}
-    environ["PATH"] = f"{KVSCTL.parent}:{environ['PATH']}"
-    return run_with_terminal_stderr(["bash", "-c", line], environ, folder=kvsctl.home)
-
-
-def _line(ended: Ended) -> str:
-    """Return the line of the report that is there to be pasted."""
-    (line,) = [one for one in ended.err.decode().splitlines() if one.startswith("  kvsctl ")]
-    return line.strip()
-
-
 @pytest.mark.parametrize(
     ("words", "line"),
     [
@@ -36,7 +24,6 @@ def _line(ended: Ended) -> str:
         (["--failures", "my failed; $records.jsonl"], "-f 'my failed; $records.jsonl'"),
         ([], "--failures failed.jsonl"),
         (["--journal", "j"], "--journal j --retry-failed"),
-        (["--failures", "failed.jsonl", "--journal", "j"], "--journal j --retry-failed"),
     ],
 )
 def test_of_a_load(kvsctl: Command, words: Sequence[str], line: str) -> None:
@@ -45,9 +32,9 @@ def test_of_a_load(kvsctl: Command, words: Sequence[str], line: str) -> None:
         given = ["--url", url, "-f", "users.csv", *_SHAPE, "--batch-size", "2", "--retries", "0"]
         first = kvsctl("set", *given, *words, "-c", "1", status=1, folder=kvsctl.home)
         assert b"2 succeeded" in first.err
-        pasted = _line(first)
+        pasted = line_of(first)
         assert pasted.endswith(line)
-        again = _run(kvsctl, pasted)
+        again = run_pasted(kvsctl, pasted)
         assert (again.status, b"failed" in again.err.split(b"\n")[1]) == (0, False), again
         got = kvsctl("get", "--url", url, *(f"user:{n}" for n in (1, 2, 3, 4)), "--metadata")
     assert [one["value"]["age"] for one in got.lines] == [36, 41, 50, 60]
@@ -60,8 +47,8 @@ def test_the_columns_that_are_parsed_are_given_again(kvsctl: Command, option: st
     with serving(kvsctl, "--faults", "500=1,first=1") as url:
         given = ["--url", url, "-f", "users.csv", "--key", "{id}", "--retries", "0"]
         first = kvsctl("set", *given, option.replace("'", ""), status=1, folder=kvsctl.home)
-        assert option in _line(first).replace("'--infer-types=a b,c'", option)
-        assert _run(kvsctl, _line(first)).status == 0
+        assert option in line_of(first).replace("'--infer-types=a b,c'", option)
+        assert run_pasted(kvsctl, line_of(first)).status == 0
 
 
 def test_of_keys_that_were_missing(kvsctl: Command) -> None:
@@ -69,9 +56,9 @@ def test_of_keys_that_were_missing(kvsctl: Command) -> None:
     (kvsctl.home / "keys.txt").write_text("a\nb c\nd\n", "utf-8")
     local("set", "a=1", status=0)
     first = local("get", "-f", "keys.txt", "--values", status=1, folder=kvsctl.home)
-    assert _line(first) == "kvsctl get -t local --values 'b c' d"
+    assert line_of(first) == "kvsctl get -t local --values 'b c' d"
     local("set", "b c=2", "d=3", status=0)
-    again = _run(local, _line(first))
+    again = run_pasted(local, line_of(first))
     assert (again.status, again.out, again.err) == (0, b"2\n3\n", b"")
 
 
@@ -82,8 +69,8 @@ def test_the_store_is_named_that_a_variable_chose_for_one_command(kvsctl: Comman
     at("set", "a=1", status=0)
     with serving(kvsctl, "--faults", "500=1,first=1") as url:
         once = at.having(KVSCTL_URL=url)
-        pasted = _line(once("delete", "a", "--retries", "0", status=1))
-        assert _run(at, pasted).status == 0
+        pasted = line_of(once("delete", "a", "--retries", "0", status=1))
+        assert run_pasted(at, pasted).status == 0
     assert at("get", "a", "--values", status=0).out == b"1\n"
 
 
@@ -91,8 +78,8 @@ def test_of_a_deletion_in_an_entity(kvsctl: Command) -> None:
     with serving(kvsctl, "--faults", "500=1,first=1") as url:
         at = kvsctl.having(KVSCTL_URL=url)
         first = at("delete", "a", "b", "--entity", "session", "--retries", "0", status=1)
-        assert _line(first) == f"kvsctl delete --url {url} --retries 0 --entity session a b"
-        assert _run(at, _line(first)).status == 0
+        assert line_of(first) == f"kvsctl delete --url {url} --retries 0 --entity session a b"
+        assert run_pasted(at, line_of(first)).status == 0
 
 
 def test_a_file_that_is_there_already_is_not_named(kvsctl: Command) -> None:
@@ -101,20 +88,20 @@ def test_a_file_that_is_there_already_is_not_named(kvsctl: Command) -> None:
     (kvsctl.home / "failed.jsonl").write_text("mine", "utf-8")
     words = ["set", "-t", "local", "-f", "in.jsonl"]
     first = kvsctl(*words, status=1, folder=kvsctl.home)
-    assert _line(first).endswith("--failures failed-2.jsonl")
+    assert line_of(first).endswith("--failures failed-2.jsonl")
     source.write_text('{"key":"a","value":1}\n', "utf-8")
-    assert _run(kvsctl, _line(first)).status == 0
+    assert run_pasted(kvsctl, line_of(first)).status == 0
 
 
 def test_many_failures_have_a_line_too(kvsctl: Command) -> None:
     (kvsctl.home / "keys.txt").write_text("".join(f"k{n}\n" for n in range(30)), "utf-8")
     words = ["get", "-t", "local", "-f", "keys.txt"]
     first = kvsctl(*words, status=1, folder=kvsctl.home)
-    assert _line(first) == "kvsctl get -f keys.txt -t local --failures failed.jsonl"
-    again = _run(kvsctl, _line(first))
-    assert (again.status, _line(again)) == (1, "kvsctl get -t local -f failed.jsonl")
+    assert line_of(first) == "kvsctl get -f keys.txt -t local --failures failed.jsonl"
+    again = run_pasted(kvsctl, line_of(first))
+    assert (again.status, line_of(again)) == (1, "kvsctl get -t local -f failed.jsonl")
     kvsctl("set", "-t", "local", *(f"k{n}=1" for n in range(30)), status=0)
-    assert _run(kvsctl, _line(again)).status == 0
+    assert run_pasted(kvsctl, line_of(again)).status == 0
 
 
 @pytest.mark.parametrize(
@@ -149,11 +136,11 @@ def test_the_name_of_a_protected_target_must_be_given_again(kvsctl: Command) -> 
         at = kvsctl.having(KVSCTL_CONFIG=str(config), KVSCTL_TARGET="prod")
         words = ["--confirm", "prod", "--retries", "0", "-f", "in.jsonl"]
         first = at("set", *words, status=1, folder=kvsctl.home)
-        pasted = _line(first)
+        pasted = line_of(first)
         assert "--confirm" not in pasted
-        again = _run(at, pasted)
+        again = run_pasted(at, pasted)
         assert (again.status, b"protected" in again.err) == (2, True)
-        assert _run(at, f"{pasted} --confirm prod").status == 0
+        assert run_pasted(at, f"{pasted} --confirm prod").status == 0
 
 
 def test_of_an_export(kvsctl: Command) -> None:
@@ -162,9 +149,9 @@ def test_of_an_export(kvsctl: Command) -> None:
         at("set", "-q", "--ttl", "7d", "a=1", "b=2", status=0)
         words = ["--consistent", "--retries", "0", "--failures", "failed.jsonl"]
         first = at("export", *words, status=1, folder=kvsctl.home)
-        pasted = _line(first)
+        pasted = line_of(first)
         assert pasted.endswith("--metadata=expires -f failed.jsonl")
-        again = _run(at, pasted)
+        again = run_pasted(at, pasted)
         assert again.status == 0
         assert all(line["expireTime"] for line in again.lines)
         assert len(again.lines) == 2
@@ -186,10 +173,10 @@ def test_of_a_sync(kvsctl: Command, journal: list[str]) -> None:
     kvsctl("set", "-t", "local", "s:1=1", "s:2=2", status=0)
     with serving(kvsctl, "--faults", "only=batch/set,500=1,first=1") as url:
         words = ["--from", "local", "--url", url, "-y", "--retries", "0", *journal, "s:"]
-        pasted = _line(kvsctl("sync", *words, status=1, folder=kvsctl.home))
+        pasted = line_of(kvsctl("sync", *words, status=1, folder=kvsctl.home))
         given = ["--from", "local", "--url", url, "-y", "--retries", "0", *journal]
         assert pasted.split() == ["kvsctl", "sync", *given, "s:"]
-        assert _run(kvsctl, pasted).status == 0
+        assert run_pasted(kvsctl, pasted).status == 0
         assert len(kvsctl("list", "--url", url, status=0).out.split()) == 2
 
 
@@ -199,7 +186,7 @@ def test_of_a_sync_with_a_failures_file(kvsctl: Command) -> None:
         words = ["--from", "local", "--url", url, "-y", "--retries", "0", "--failures", "f.jsonl"]
         first = kvsctl("sync", "--all", *words, status=1, folder=kvsctl.home)
         assert b"Failed records are in f.jsonl. To retry what failed:\n" in first.err
-        assert _run(kvsctl, _line(first)).status == 0
+        assert run_pasted(kvsctl, line_of(first)).status == 0
 
 
 @pytest.mark.parametrize("more", [[], ["--journal", "j"], ["--undo", "undo.jsonl"]])
@@ -213,11 +200,11 @@ def test_of_a_plan(kvsctl: Command, more: list[str]) -> None:
         if "--undo" in more:
             assert b"  kvsctl " not in first.err
             return
-        pasted = _line(first)
+        pasted = line_of(first)
         assert pasted.startswith("kvsctl apply ")
         assert "./-plan" in pasted.split()
         assert ("--retry-failed" in pasted) == ("--journal" in more)
-        assert _run(at, pasted).status == 0
+        assert run_pasted(at, pasted).status == 0
         assert at("list", status=0).out == b""
 
 
@@ -263,8 +250,8 @@ def test_what_passed_its_checks_and_failed_then_has_one(kvsctl: Command) -> None
         at = kvsctl.having(KVSCTL_URL=url)
         words = ["--check-first", "--retries", "0", "-f", "in.jsonl", "--failures", "f.jsonl"]
         first = at("set", *words, status=1, folder=kvsctl.home)
-        assert _line(first) == f"kvsctl set --url {url} --retries 0 -f f.jsonl"
-        assert _run(at, _line(first)).status == 0
+        assert line_of(first) == f"kvsctl set --url {url} --retries 0 -f f.jsonl"
+        assert run_pasted(at, line_of(first)).status == 0
 
 
 @pytest.mark.parametrize(
@@ -350,14 +337,14 @@ def test_of_a_command_that_chooses_what_it_deletes(
             assert b"  kvsctl " not in first.err
             assert b"-f" not in first.err
             return
-        pasted = _line(first)
+        pasted = line_of(first)
         assert pasted.startswith("kvsctl delete ")
         for word in line.split():
             assert word in pasted.split()
         assert "tmp:1" not in pasted
         for undo in kvsctl.home.glob("undo-*"):
             undo.unlink()  # the time in its name has seconds
-        assert _run(at, pasted).status == 0
+        assert run_pasted(at, pasted).status == 0
 
 
 def test_of_ttls_that_were_not_given(kvsctl: Command) -> None:
@@ -366,11 +353,11 @@ def test_of_ttls_that_were_not_given(kvsctl: Command) -> None:
         at("set", "-q", "log:1=1", "log:2=2", status=0)
         words = ["--ttl", "30d", "--no-expiry", "-y", "--retries", "0"]
         first = at("expire", "log:", *words, status=1)
-        pasted = _line(first)
+        pasted = line_of(first)
         assert pasted.startswith("kvsctl expire ")
         assert pasted.endswith(" log:")
         assert {"--no-expiry", "30d", "-y"} <= set(pasted.split())
-        assert _run(at, pasted).status == 0
+        assert run_pasted(at, pasted).status == 0
 
 
 @pytest.mark.parametrize(
@@ -389,8 +376,8 @@ def test_of_a_whole_export(kvsctl: Command, words: Sequence[str], line: str | No
         at = kvsctl.having(KVSCTL_URL=url)
         at("set", "-q", "tmp:1=1", "tmp:2=2", "keep=3", status=0)
         given = ["tmp:", "-o", "out.jsonl", "--retries", "0", *words]
-        pasted = _line(at("export", *given, status=1, folder=kvsctl.home))
+        pasted = line_of(at("export", *given, status=1, folder=kvsctl.home))
         if line is not None:
             assert sorted(pasted.split()) == sorted(line.replace("URL", url).split())
-        assert _run(at, pasted).status == 0
+        assert run_pasted(at, pasted).status == 0
     assert (kvsctl.home / "out.jsonl").read_bytes().count(b"\n") == 2
