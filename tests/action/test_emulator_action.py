@@ -142,6 +142,7 @@ def test_a_job_can_start_several(job: Job) -> None:
         ({"seed": "none.jsonl"}, "cannot read none.jsonl: no such file or directory"),
         ({"args": "'"}, "args: No closing quotation"),
         ({"args": "--no-such"}, "--no-such"),
+        ({"args": "--help"}, "in place of its URL"),
         ({"port": "x; touch injected"}, "'x; touch injected'"),
     ],
 )

@@ -89,7 +89,11 @@ def first_line(file: Path, process: "subprocess.Popen[bytes]", log: Path) -> str
             said = log.read_text("utf-8", "replace").strip().splitlines()
             fail(f"the emulator did not start: {said[0] if said else 'it said nothing'}")
         time.sleep(0.05)
-    return text.splitlines()[0]
+    line = text.splitlines()[0]
+    if not line.startswith("http://"):
+        process.kill()
+        fail(f'the emulator did not start: it printed "{line}" in place of its URL')
+    return line
 
 
 def folder() -> Path:
