@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 from packages.homebrew.formula import DESCRIPTION, LOCK, formula
-from tests.support.needs import program, shared
+from tests.support.needs import IS_LINUX, only_on, program, shared
 
 _PROGRAM: Final = Path(__file__).parents[2] / "packages/homebrew/formula.py"
 
@@ -55,6 +55,22 @@ def test_ruby_can_read_it(wheel: Path, tmp_path: Path) -> None:
     path.write_bytes(printed.stdout)
     read = subprocess.run([program("ruby"), "-wc", str(path)], capture_output=True, check=False)
     assert (read.returncode, read.stdout.strip(), read.stderr) == (0, b"Syntax OK", b"")
+
+
+@only_on(IS_LINUX, "RuboCop is a package of Debian")
+def test_it_has_the_style_of_homebrew(wheel: Path, tmp_path: Path) -> None:
+    """Homebrew's own cops, of `brew style`, need Homebrew."""
+    text = formula(wheel, LOCK, "someone/kvsctl")
+    for name, formed, status in [
+        ("kvsctl.rb", text, 0),
+        ("other.rb", text.replace('"MIT"', "'MIT'"), 1),
+    ]:
+        (tmp_path / name).write_text(formed)
+        words = ["--cache", "false", "--config", str(_PROGRAM.with_name("rubocop.yml")), name]
+        checked = subprocess.run(
+            [program("rubocop"), *words], cwd=tmp_path, capture_output=True, check=False
+        )
+        assert (checked.returncode, checked.stderr) == (status, b""), checked.stdout.decode()
 
 
 @pytest.mark.parametrize(
