@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 import kvsctl as kvsctl_package
 from tests.support.commands.command import Command
 from tests.support.examples import examples
+from tests.support.figures import pytest_terminal_summary as pytest_terminal_summary
 from tests.support.needs import require
 
 _E2E = Path(__file__).parent / "e2e"
