@@ -139,9 +139,14 @@ class Admission:
 
     def _fit(self) -> int:
         """Fit the bounds to what other runs have left. Return how many records may be admitted."""
-        if self._shared is None:
+        shared, lanes = self._shared, self._lanes
+        if shared is None:
             return self.window
-        records, self._most_bytes = self._shared.of_run(self._lanes, self.window, self._own_bytes)
+        if not lanes.admitted:  # as in each of many small runs: to look at all others takes long
+            records, self._most_bytes = shared.of_any(self.window, self._own_bytes)
+            if len(self._pieces) - self._next <= records:
+                return records
+        records, self._most_bytes = shared.of_run(lanes, self.window, self._own_bytes)
         return records
 
     @property

@@ -39,6 +39,10 @@ class SharedWindow:
         """Count a run no longer."""
         self._runs.remove(run)
 
+    def of_any(self, records: int, most_bytes: int) -> tuple[int, int]:
+        """Return the same as `of_run`, as far as a run may have it whatever others have."""
+        return min(records, _LEAST_RECORDS), min(most_bytes, _LEAST_BYTES)
+
     def of_run(self, run: Admitted, records: int, most_bytes: int) -> tuple[int, int]:
         """Return how many records, and bytes, a run may have, of what it could have alone."""
         records_left = _MOST_RECORDS - sum([one.admitted for one in self._runs])

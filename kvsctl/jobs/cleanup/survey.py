@@ -55,6 +55,7 @@ class Survey(Stages):
         self._reports = surroundings.rules
         self._listing = plan.listing
         self._chosen = plan.chosen
+        self._listing_plan = _listing_plan(job.plan)
         self._done_before = surroundings.tally.succeeded
         self._listed: Sequence[int] = ()
         self._handled = Spool(memory)
@@ -93,7 +94,7 @@ class Survey(Stages):
                 )
                 run = ListingRun(
                     replace(self._listing, selection=self._chosen.chooser),
-                    self._listing_plan(),
+                    self._listing_plan,
                     self._service,
                     [gatherer],
                     pacer=self._pacer,
@@ -110,11 +111,6 @@ class Survey(Stages):
             raise
         self._is_listed = self._is_listed or not self._is_stopping
         return Listed(gathered, run.ages_count_from)
-
-    def _listing_plan(self) -> RunPlan:
-        """Return how records are read again that are listed: what they hold decides nothing yet."""
-        plan = replace(self._job.plan, verb=GET, precondition=Precondition(), verify=False)
-        return replace(plan, read_policy=ReadPolicy())
 
     def _note_first(self, gathered: Gathered, moment: float | None) -> None:
         """Note what holds for all passes. Raise UsageError if records are required."""
@@ -159,6 +155,12 @@ class Survey(Stages):
         if self._is_listed:
             return None
         return Untouched("the listing was finished", refusal_of(self._rules), MORE_TIME)
+
+
+def _listing_plan(plan: RunPlan) -> RunPlan:
+    """Return how records are read again that are listed: what they hold decides nothing yet."""
+    nothing, policy = Precondition(), ReadPolicy()
+    return replace(plan, verb=GET, precondition=nothing, verify=False, read_policy=policy)
 
 
 def _count_skipped(tally: Tally, name: str, count: int) -> None:

@@ -92,3 +92,25 @@ def test_runs_that_share_a_window_settle_everything() -> None:
         return held
 
     assert _MOST / 2 < max(run_virtual(work())) <= _MOST + 10 * _LEAST < 10 * 700
+
+
+@pytest.mark.parametrize(
+    ("count", "value_bytes", "is_alone"),
+    [(_LEAST, 1, True), (_LEAST + 1, 1, False), (_LEAST, 4 * _LEAST, False)],
+    ids=["few", "more", "large"],
+)
+def test_a_run_looks_at_others_only_if_it_wants_more_than_each_may_have(
+    count: int, value_bytes: int, is_alone: bool
+) -> None:
+    async def work() -> int:
+        window, service = SharedWindow(), ModelService()
+        window.join(_Run(2 * _MOST, 200 * _MOST))
+        bodies = [f'{{"key":"k{at}","value":"{"x" * value_bytes}"}}' for at in range(count)]
+        records = [record(at, f"k{at}", body=body) for at, body in enumerate(bodies)]
+        with patch.object(window, "of_run", wraps=window.of_run) as looked:
+            run = Run(RunPlan(Verb.SET, shared_window=window), service, [])
+            assert await run.work(ReadyFeed([records])) is None
+        assert len(service.store) == count
+        return looked.call_count
+
+    assert (run_virtual(work()) == 0) is is_alone
