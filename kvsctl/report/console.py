@@ -130,11 +130,19 @@ class Environment(msgspec.Struct, frozen=True):
             self.note(f"reading stdin, {_END_OF_TYPING} ends")
 
     def warn(self, text: str) -> None:
-        """Write a warning to stderr. Text from outside must be `visible`."""
+        """Write a warning to stderr. Text from outside must be `visible`.
+
+        On a terminal, its lines are broken between words.
+        """
         if self.log is not None:
             self.log.log("warning", "warning", message=text)
-        else:
-            self.write_line(f"kvsctl: warning: {text}")
+            return
+        line = f"kvsctl: warning: {text}"
+        if self.is_drawn_on:
+            from kvsctl.report.styled import wrapped  # few runs have anything to warn of
+
+            line = wrapped(line, self.width)
+        self.write_line(line)
 
     def fail(self, message: str, hint: str | None, status: ExitStatus | None = None) -> None:
         """Write an error to stderr. `status`: the exit code, if no report says it."""

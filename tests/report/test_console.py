@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from kvsctl.report.colour import has_colour
 from kvsctl.report.console import Environment
 from tests.support.needs import system_module
+from tests.support.terminal import stderr
 
 NOWHERE = Environment(
     stdout_fd=None,
@@ -105,3 +106,18 @@ def test_characters_that_the_encoding_lacks_are_escaped() -> None:
     os.close(reader)
     environment.write_line("nobody reads this")
     os.close(writer)
+
+
+def test_warnings_break_between_words_on_a_terminal_alone() -> None:
+    text = 'column "plz": --infer-types left some cells strings (see addresses.csv:2)'
+    with stderr(40, is_terminal=True) as (environment, read):
+        environment.warn(text)
+        rows = read().splitlines()
+    assert rows == [
+        'kvsctl: warning: column "plz":',
+        "  --infer-types left some cells strings",
+        "  (see addresses.csv:2)",
+    ]
+    with stderr(40) as (environment, read):
+        environment.warn(text)
+        assert read() == f"kvsctl: warning: {text}\n"
