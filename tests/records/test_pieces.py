@@ -27,7 +27,7 @@ from kvsctl.records.reader import MOST_PIECES, Reader
 from kvsctl.records.rules import Rules
 from kvsctl.records.shapes import Shape
 from kvsctl.slabs import Slab
-from tests.support.chunks import cut_into
+from tests.records.cutting.chunks import cut_into
 from tests.support.jsontexts import VALUES
 
 QUICK = {

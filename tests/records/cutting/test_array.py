@@ -10,7 +10,7 @@ from kvsctl.errors import StreamError, UsageError
 from kvsctl.records.cutting import lines as bounds
 from kvsctl.records.cutting.array import split_array
 from kvsctl.records.cutting.lines import MAX_LINE_BYTES, Line, Lines
-from tests.support.chunks import cut_into
+from tests.records.cutting.chunks import cut_into
 from tests.support.jsontexts import SPACES, VALUES, array_of
 
 CUTS = st.lists(st.integers(0, 200), max_size=6)

@@ -18,7 +18,7 @@ from kvsctl.errors import StreamError, UsageError
 from kvsctl.records.cutting.compression import Compression, compression_of, decompressed
 from kvsctl.records.cutting.lines import Line
 from kvsctl.records.sources import File
-from tests.support.chunks import cut_into
+from tests.records.cutting.chunks import cut_into
 
 CUTS = st.lists(st.integers(0, 200), max_size=6)
 PACKERS: dict[str, Callable[[bytes], bytes]] = {

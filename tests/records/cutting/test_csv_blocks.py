@@ -19,7 +19,7 @@ from kvsctl.records.reader import ParserChoice, Reader
 from kvsctl.records.rules import Rules
 from kvsctl.records.shapes import RECORDS, Shape, shape_of
 from kvsctl.records.sources import File
-from tests.support.chunks import cut_into
+from tests.records.cutting.chunks import cut_into
 
 CUTS = st.lists(st.integers(0, 200), max_size=5)
 MARKS = ["a", "b1", '"', '"', '""', '"c"', ",", ",", "\n", "\n", "\r\n", "\r", " ", "\t", "/"]

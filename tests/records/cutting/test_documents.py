@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kvsctl.errors import UsageError
 from kvsctl.records.cutting.documents import is_unfinished, only_lines
 from kvsctl.records.cutting.lines import Line, split_lines
-from tests.support.chunks import cut_into
+from tests.records.cutting.chunks import cut_into
 
 JSON = st.recursive(
     st.none() | st.integers() | st.text(max_size=3),

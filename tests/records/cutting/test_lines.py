@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from kvsctl.records.cutting import lines as module
 from kvsctl.records.cutting.lines import MAX_LINE_BYTES, Line, Lines, split_lines, without_mark
-from tests.support.chunks import cut_into
+from tests.records.cutting.chunks import cut_into
 
 BOM = b"\xef\xbb\xbf"
 PIECES = st.lists(

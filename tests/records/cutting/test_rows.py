@@ -10,7 +10,7 @@ from kvsctl.records.cutting import lines as bounds
 from kvsctl.records.cutting.lines import Line
 from kvsctl.records.cutting.rows import split_rows
 from kvsctl.records.parsing.cells import cells_reader, json_of_cell
-from tests.support.chunks import cut_into
+from tests.records.cutting.chunks import cut_into
 from tests.support.jsontexts import VALUES
 
 CUTS = st.lists(st.integers(0, 200), max_size=6)

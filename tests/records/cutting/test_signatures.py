@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from kvsctl.errors import UsageError
 from kvsctl.records.cutting.compression import Compression
 from kvsctl.records.cutting.signatures import kind_of, only_text
-from tests.support.chunks import cut_into
+from tests.records.cutting.chunks import cut_into
 
 LINES = b'{"key":"a","value":1}\n{"key":"b","value":2}\n'
 CUTS = st.lists(st.integers(0, 600), max_size=6)
