@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
-from kvsctl.emulator.refusals import DatabaseFailed
+from kvsctl.emulator.refusals import ConnectionLost, DatabaseFailed
 from kvsctl.emulator.storage import schema
 from kvsctl.emulator.storage.rows import Rows
 from kvsctl.emulator.storage.worker import End, Job, Worker
@@ -50,13 +50,13 @@ class Store:
 
         With `writes`, it is one write transaction: if it raises, nothing of it is applied. Raise
         DatabaseFailed, with nothing applied, if the database file cannot be read or written, or if
-        the system refuses the thread.
+        the system refuses the thread. Raise ConnectionLost if the store is closed.
         """
         may_run_at_once = self._reads_on_loop and not writes
         if may_run_at_once:
             await asyncio.sleep(0)  # signals, timers and other requests get a turn
         if self._finished:
-            raise RuntimeError("the store is closed")
+            raise ConnectionLost("before its turn: the store is closed")
         if may_run_at_once and self._worker.try_hold():
             try:
                 return self._at_once(work)

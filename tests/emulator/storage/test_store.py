@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from kvsctl.emulator import EmulatorError, embedded
-from kvsctl.emulator.refusals import DatabaseFailed
+from kvsctl.emulator.refusals import ConnectionLost, DatabaseFailed
 from kvsctl.emulator.storage.rows import Rows
 from kvsctl.emulator.storage.store import Store
 from tests.emulator.support import OpenClient, emulator_client
@@ -159,7 +159,7 @@ def test_work_is_done_off_the_event_loop() -> None:
     assert here != there == "emulator-store"
     store.close()
     store.close()
-    with pytest.raises(RuntimeError, match="closed"):
+    with pytest.raises(ConnectionLost, match="closed"):
         asyncio.run(names())
 
 
@@ -327,7 +327,7 @@ class TestReadsOnLoop:
             store.close()
             await reading
 
-        with pytest.raises(RuntimeError, match="the store is closed"):
+        with pytest.raises(ConnectionLost, match="the store is closed"):
             asyncio.run(work())
 
     def test_a_failure_of_the_database_is_named_as_in_the_thread(self) -> None:
