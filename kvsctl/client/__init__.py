@@ -16,4 +16,5 @@ file but that of an export.
 - `stream`: what arrives for the caller, in lists, until the caller takes it.
 - `exporting`: export a store to a file, or as lines.
 - `comparing`: compare a store with another one or with a file.
+- `wording`: the advice of errors in the words of Python.
 """

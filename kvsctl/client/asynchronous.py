@@ -23,11 +23,20 @@ from kvsctl.bulk.run import Run
 from kvsctl.client.feeds import caller_feed
 from kvsctl.client.items import Items, Key
 from kvsctl.client.opening import Access, Opening, Settings
-from kvsctl.client.options import Covered, IfAbsent, Ttl, compared_with_itself, rules_of, set_plan
+from kvsctl.client.options import (
+    Covered,
+    IfAbsent,
+    Ttl,
+    compared_with_itself,
+    other_not_open,
+    rules_of,
+    set_plan,
+)
 from kvsctl.client.results import Result
 from kvsctl.client.session import Reading, Session
 from kvsctl.client.stream import Arrivals, Arriving, ReadRecord, Stream
-from kvsctl.errors import UsageError
+from kvsctl.client.wording import in_python
+from kvsctl.errors import KvsctlError, UsageError
 from kvsctl.model import Verb
 from kvsctl.service.transport.carrier import Carrier
 
@@ -104,7 +113,11 @@ class AsyncClient:
     async def __aenter__(self) -> Self:
         if self._session is not None:
             raise UsageError("the client is open already", "Make another one.")
-        service = await self._stack.enter_async_context(self._opening.connected())
+        try:
+            service = await self._stack.enter_async_context(self._opening.connected())
+        except KvsctlError as error:
+            in_python(error)
+            raise
         self._session = Session(self._opening, service)
         return self
 
@@ -251,6 +264,8 @@ class AsyncClient:
         """
         if other is self:
             raise compared_with_itself()
+        if isinstance(other, AsyncClient) and other._session is None:
+            raise other_not_open()
 
         def collect(covered: Covered, note: Listener) -> "Coroutine[Any, Any, Collector]":
             assert isinstance(other, AsyncClient)  # noqa: S101

@@ -1,6 +1,7 @@
 """Export a store to a file, with its manifest, or as lines."""
 
 import asyncio
+import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from kvsctl.client.options import Covered
 from kvsctl.client.results import Collector, Result
 from kvsctl.client.session import Reading, Session
 from kvsctl.client.stream import Arrivals
+from kvsctl.client.wording import in_python
 from kvsctl.config.targets import Target
 from kvsctl.errors import KvsctlError, StreamError, UsageError
 from kvsctl.files.compressed import open_compressed
@@ -29,6 +31,7 @@ from kvsctl.outputs.names import named
 from kvsctl.outputs.records import MetadataField, RecordOutput, json_lines
 from kvsctl.service.wire import MetadataRequest
 
+_SEPARATORS: Final = tuple(filter(None, (os.sep, os.altsep)))
 _NAME: Final = "{installation}-{date}.jsonl"
 """The name of an export in a folder."""
 _EXPIRES: Final = MetadataRequest(expires=True)
@@ -50,7 +53,7 @@ async def export_to_file(
 ) -> Exported:
     """Export to a file, or to a new one in a folder: see `AsyncClient.export`."""
     target, started_at = session.opening.target, datetime.now(UTC)
-    place = _place(Path(path), target, started_at)
+    place = _place(path, target, started_at)
     vouching = manifest_path(place)
     manifest = manifest_at(vouching, place, target, covered.spaces, covered.selection, started_at)
     collector, waking = Collector(), _Waking()
@@ -74,7 +77,7 @@ async def export_to_file(
     result = collector.result()
     if (error := error or broken) is not None:
         error.result = result
-        raise error
+        raise in_python(error)
     return Exported(
         **{name: getattr(result, name) for name in Result.__struct_fields__},
         path=printed.part_left or place,
@@ -132,11 +135,14 @@ def _listing(
     )
 
 
-def _place(path: Path, target: Target, moment: datetime) -> Path:
-    """Return the file of an export, by a name of its own if `path` is a folder. Raise UsageError.
+def _place(given: str | PathLike[str], target: Target, moment: datetime) -> Path:
+    """Return the file of an export, by a name of its own if it is a folder. Raise UsageError.
 
     No file of the target may be replaced.
     """
+    path = Path(given)
+    if os.fspath(given).endswith(_SEPARATORS) and not path.is_dir():
+        raise UsageError(f"cannot export to {given}: there is no such folder", "Make it before.")
     place = named(path / _NAME, moment, target) if path.is_dir() else path
     if descriptor(place) is not None or (place.exists() and not place.is_file()):
         raise UsageError(f"cannot export to {place}: not a regular file")

@@ -75,6 +75,11 @@ def compared_with_itself() -> UsageError:
     return UsageError("a store is compared with another one, not with itself", "Give that client.")
 
 
+def other_not_open() -> UsageError:
+    """Return the error of a comparison with a client that is not open."""
+    return UsageError("the other client is not open", "Open both clients.")
+
+
 class Covered(msgspec.Struct, frozen=True):
     """Which part of a store is read.
 

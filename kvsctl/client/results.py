@@ -82,6 +82,14 @@ class Result(msgspec.Struct, frozen=True):
     def __iter__(self) -> Iterator[FailedRecord]:
         return iter(self.failures)
 
+    def in_words(self) -> str:
+        """Return what was done, for the note on an exception of the caller's own."""
+        names = ("failed", "skipped", "duplicates", "unknown", "unsent")
+        counts = {name: getattr(self, name) for name in names}
+        others = "".join(f", {count:,} {name}" for name, count in counts.items() if count)
+        before = f"kvsctl: of {self.records:,} records given before"
+        return f"{before}, {self.succeeded:,} succeeded{others}"
+
 
 class Collector:
     """A listener that keeps every failure of a run, for its result."""

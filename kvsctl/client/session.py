@@ -15,6 +15,7 @@ from kvsctl.client.feeds import CallerFeed
 from kvsctl.client.opening import Opening
 from kvsctl.client.results import Collector, Result
 from kvsctl.client.stream import Arrivals
+from kvsctl.client.wording import in_python
 from kvsctl.errors import KvsctlError, UsageError, WorkLeft
 from kvsctl.service.client import StoreClient
 from kvsctl.service.wire import MetadataRequest
@@ -114,8 +115,9 @@ class Session:
         error = error or self.cut_off_error(run)
         if error is not None:
             error.result = result
-            raise error
+            raise in_python(error)
         if feed.error is not None:
+            feed.error.add_note(result.in_words())
             raise feed.error
         return result
 
@@ -138,7 +140,7 @@ class Session:
                 run.wake()
                 yield some
             if (error := task.result() or self.cut_off_error(run)) is not None:
-                raise error
+                raise in_python(error)
             if feed is not None and feed.error is not None:
                 raise feed.error
         finally:

@@ -161,8 +161,8 @@ def test_what_cannot_be_compared_is_named(tmp_path: Path) -> None:
             with pytest.raises(UsageError, match="not with itself"):
                 client.diff(client)
             other = client_of(in_memory())
-            with pytest.raises(UsageError, match="the client is not open"):
-                await _all(client.diff(other))
+            with pytest.raises(UsageError, match="the other client is not open"):
+                client.diff(other)
             async with AsyncClient(URL, retries=0) as unreached:
                 with pytest.raises(TargetError):
                     await _all(client.diff(unreached))
@@ -230,6 +230,8 @@ def test_clients_with_threads_are_compared(tmp_path: Path) -> None:
             break
         with pytest.raises(UsageError, match="not with itself"):
             left.diff(left)
+        with pytest.raises(UsageError, match="the other client is not open"):
+            left.diff(Client(URL))
         assert left.set_many([{"key": "k", "value": 1}]).succeeded == 1
 
 

@@ -248,12 +248,14 @@ def test_what_cannot_be_written_is_named(tmp_path: Path) -> None:
 
     async def work() -> None:
         async with AsyncClient.from_target("local", environ=environ) as client:
-            for path, why in (
+            places: list[tuple[Path | str, str]] = [
                 (tmp_path / "no" / "b.jsonl", "No such file"),
                 (tmp_path / "b.xz", "gzip or zstd only"),
                 (tmp_path / "local.db", "is output and database at once"),
                 (Path(os.devnull), "not a regular file"),
-            ):
+                (f"{tmp_path}/b.folder/", "there is no such folder"),
+            ]
+            for path, why in places:
                 with pytest.raises(UsageError, match=why):
                     await client.export(path)
             with pytest.raises(UsageError, match="the prefix"):

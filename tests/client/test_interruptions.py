@@ -220,12 +220,16 @@ def test_a_generator_that_raises_midway_costs_no_record_before_it() -> None:
     def failing() -> Iterator[dict[str, Any]]:
         for number in range(2500):
             yield {"key": f"k{number:04}", "value": number}
+        yield from [{"key": "no/key", "value": 1}] * 10
         raise LookupError("the database is gone")
 
     with Client(URL, transport=in_process(URL, in_memory(), 30)) as client:
-        with pytest.raises(LookupError, match="the database is gone"):
+        with pytest.raises(LookupError, match="the database is gone") as caught:
             client.set_many(failing())
         assert len([*client.scan()]) == 2500
+    assert caught.value.__notes__ == [
+        "kvsctl: of 2,510 records given before, 2,500 succeeded, 10 failed"
+    ]
 
 
 def test_a_cancelled_read_ends_its_requests() -> None:
