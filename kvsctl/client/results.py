@@ -87,8 +87,8 @@ class Result(msgspec.Struct, frozen=True):
         names = ("failed", "skipped", "duplicates", "unknown", "unsent")
         counts = {name: getattr(self, name) for name in names}
         others = "".join(f", {count:,} {name}" for name, count in counts.items() if count)
-        before = f"kvsctl: of {self.records:,} records given before"
-        return f"{before}, {self.succeeded:,} succeeded{others}"
+        given = counted(self.records, "record")
+        return f"kvsctl: of {given} given before, {self.succeeded:,} succeeded{others}"
 
 
 class Collector:
