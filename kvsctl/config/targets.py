@@ -61,7 +61,8 @@ class Target(msgspec.Struct, frozen=True):
     Container, which is told the installation and needs no token. `section` is the target's table in
     the configuration file. `is_read_only`: nothing may be written to it. `is_protected`: only if
     the user gives its name. `is_bridge`: `url` is that of a web trigger, whose function passes
-    requests on (docs/bridge.md), if it is in `installation`.
+    requests on (docs/bridge.md), if it is in `installation`. `shown_as`: what reports call it, if
+    it stands for several stores; "" if it does not.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Target(msgspec.Struct, frozen=True):
     is_protected: bool = False
     is_proxied: bool = False
     is_bridge: bool = False
+    shown_as: str = ""
 
     def __repr__(self) -> str:
         """Return the name: the other fields may hold secrets."""
@@ -85,6 +87,8 @@ class Target(msgspec.Struct, frozen=True):
     @property
     def display(self) -> str:
         """The target's name in reports; it contains no secret."""
+        if self.shown_as:
+            return self.shown_as
         if self.local_path is not None:
             return f"{self.name} ({self.local_path})"
         return str(self.url) if self.name == self.url else f"{self.name} ({self.url})"

@@ -40,7 +40,12 @@ def chosen_installations(
         flags, config, environ, has_installations=True
     )
     if path is not None:
-        return Choice(target, read_installations(path, target))
+        if target.local_path is not None:
+            raise UsageError(
+                f"--installations-file: target {target.name} is one store, without installations",
+                "Choose another target with -t, or with --url that of kvsctl serve.",
+            )
+        return Choice(target, read_installations(path, target), path=path)
     if not target.is_proxied:
         raise UsageError(
             f"target {target.name} has no list of installations",

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from kvsctl.config.installations import short_id
 from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
@@ -13,12 +15,15 @@ from kvsctl.shards import Shard
 def template_of(job: InstallationsJob, targets: Sequence[Target]) -> BatchJob:
     """Return the job of the first installation that can have one: files of others may be missing.
 
+    What it shows of its target is true for all.
+
     Raise UsageError if none can.
     """
     errors: list[UsageError] = []
     for target in targets:
         try:
-            return job.job_of(target)
+            made = job.job_of(target)
+            return replace(made, target=job.choice.shown_for_all(target))
         except UsageError as error:
             errors[1:] = [error]
     raise errors[0]

@@ -245,7 +245,7 @@ class _Work:
         count = len(self._targets)
         return About(
             command=self._job.command,
-            target=self._job.choice.target.display,
+            target=self._job.choice.display,
             version=__version__,
             started_at=self._started_at,
             covers=counted(count, "installation"),

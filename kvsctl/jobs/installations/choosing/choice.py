@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 
 import msgspec
 from msgspec.structs import replace
@@ -37,12 +38,32 @@ class ByProxy(msgspec.Struct, frozen=True):
 class Choice(msgspec.Struct, frozen=True):
     """The installations of a job: `named` ones, or all that a proxy lists.
 
-    `target` has what they have in common.
+    `target` has what they have in common. `path`: the file that names them.
     """
 
     target: Target
     named: Sequence[Target] = ()
     by_proxy: ByProxy | None = None
+    path: Path | None = None
+
+    @property
+    def display(self) -> str:
+        """The stores in reports: the target with the URL that is used, or the file that has them.
+
+        It contains no secret.
+        """
+        urls = {one.url for one in self.named} or {self.target.url}
+        has_name = self.target.name != self.target.url
+        if len(urls) > 1:
+            where = f"URLs of {self.path}"
+            return f"{self.target.name} ({where})" if has_name else where
+        [url] = urls
+        name = self.target.name if has_name else str(url)
+        return replace(self.target, name=name, url=url).display
+
+    def shown_for_all(self, target: Target) -> Target:
+        """Return the target of one of them, as questions and errors about all of them show it."""
+        return replace(target, shown_as=self.display)
 
     async def targets(self) -> list[Target]:
         """Return the target of each installation. Raise KvsctlError if they cannot be listed."""
