@@ -6,6 +6,7 @@ A line is a JSON object: `installation`, and where the store is reached and with
     {"installation": "ID", "token_command": "get-token ID"}
 
 Without `url` it is that of the target. A target that is a container needs `installation` alone.
+`kind` may say "bridge" if the target is one.
 Other members are ignored, so that what `kvsctl installations` prints is such a file.
 """
 
@@ -17,6 +18,7 @@ import msgspec
 from msgspec import structs
 
 from kvsctl.config.base_urls import require_base_url
+from kvsctl.config.sections import BRIDGE
 from kvsctl.config.targets import Target, checked_installation
 from kvsctl.config.waiting import require_ready
 from kvsctl.errors import UsageError
@@ -31,6 +33,7 @@ class _Line(msgspec.Struct, frozen=True):
     url: str | None = None
     token_file: str | None = None
     token_command: str | None = None
+    kind: str | None = None
 
 
 _decode: Final = msgspec.json.Decoder(_Line).decode
@@ -97,6 +100,11 @@ def _target(where: str, text: bytes, target: Target) -> Target:
     if line.token_file is not None and line.token_command is not None:
         raise UsageError(f"{where}: token_file and token_command exclude each other", "Keep one.")
     checked_installation(line.installation, where)
+    if line.kind is not None and not (line.kind == BRIDGE and target.is_bridge):
+        raise UsageError(
+            f"{where}: target {target.name} is not of the kind that the line names",
+            "A file of bridges needs a target that is one: choose it with --target.",
+        )
     has_own_way = line.url or line.token_file or line.token_command
     if target.is_proxied and has_own_way:
         raise UsageError(

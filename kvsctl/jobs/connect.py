@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from kvsctl.config.targets import Target
+from kvsctl.config.targets import FORGE_URL, Target
 from kvsctl.config.waiting import is_named_pipe
 from kvsctl.errors import Defect, KvsctlError, StreamError, UsageError
 from kvsctl.jobs.access import read_only
@@ -21,7 +21,7 @@ from kvsctl.service.auth.credentials import (
     bridged,
     container,
 )
-from kvsctl.service.bridges import Bridge
+from kvsctl.service.bridges import Bridge, Lookout
 from kvsctl.service.client import StoreClient
 from kvsctl.service.transport.carrier import Carrier
 from kvsctl.service.transport.in_process import AsgiApp, in_process
@@ -112,8 +112,12 @@ async def connected_as(
     wants_headers: bool = False,
     may_write: bool = False,
     carriers: Carriers | None = None,
+    looks_out: bool = True,
 ) -> AsyncIterator[_Client]:
-    """Open the target's service by a client of this kind. The rest is as in `connected`."""
+    """Open the target's service by a client of this kind. The rest is as in `connected`.
+
+    `looks_out`: the client refuses to work through a bridge if the target is not said to be one.
+    """
     make = partial(
         kind,
         credentials=credentials,
@@ -135,7 +139,8 @@ async def connected_as(
     assert target.url is not None  # noqa: S101
     carrier = (carriers.carrier if carriers else _over_network)(target.url, timeout_seconds)
     bridge = Bridge() if target.is_bridge else None
-    service = make(carrier, fixed_headers=_fixed_headers(target), bridge=bridge)
+    lookout = Lookout(target.display) if _may_be_bridge(target) and looks_out else None
+    service = make(carrier, fixed_headers=_fixed_headers(target), bridge=bridge, lookout=lookout)
     try:
         yield service
     finally:
@@ -154,7 +159,14 @@ def _fixed_headers(target: Target) -> Mapping[str, str]:
         return {}
     if target.is_proxied:
         return container(target.installation)
-    return bridged(target.installation) if target.is_bridge else {}
+    # What is not said to be a bridge may be one: then it refuses requests for another installation.
+    return bridged(target.installation) if target.is_bridge or _may_be_bridge(target) else {}
+
+
+def _may_be_bridge(target: Target) -> bool:
+    """Return whether the target could be a bridge although it is not described as one."""
+    is_known = target.is_bridge or target.is_proxied or target.url is None
+    return not is_known and target.url != FORGE_URL
 
 
 def _write_refusal(target: Target, *, may_write: bool) -> KvsctlError | None:

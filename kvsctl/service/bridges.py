@@ -1,7 +1,12 @@
 """What answers show of the bridge between a client and its store."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Final
+
+from kvsctl.errors import UsageError
+from kvsctl.service.auth.credentials import INSTALLATION_HEADER
+from kvsctl.service.transport.carrier import CarrierAnswer
 
 VERSION_HEADER: Final = "x-kvsctl-bridge"
 """The header in which a bridge names its version, since the second one."""
@@ -20,3 +25,50 @@ class Bridge:
     def note(self, headers: Mapping[str, str]) -> None:
         """Learn from the headers of an answer."""
         self.makes_nulls = VERSION_HEADER not in headers
+
+
+_SAYS_NOTHING: Final = frozenset({401, 403, 429})
+"""The statuses that a bridge may answer without the name of its installation, below 500."""
+
+
+class UndescribedBridge(UsageError):
+    """The target is a bridge, but is not described as one.
+
+    Nothing was sent whose numbers a bridge would change, and nothing more is sent.
+    """
+
+
+class Lookout:
+    """Whether a target that is not described as a bridge is one, as its answers show it.
+
+    `display`: the name of the target, for messages.
+    """
+
+    def __init__(self, display: str) -> None:
+        self._display = display
+        self.turn = asyncio.Lock()
+        """Held while a client asks."""
+        self.is_cleared = False
+        """Whether the target has shown that it is not a bridge."""
+        self.found: UndescribedBridge | None = None
+        """The error to end with, once the target has shown that it is a bridge."""
+
+    def note(self, answer: CarrierAnswer | None) -> None:
+        """Learn from an answer, if one arrived."""
+        if answer is None or self.found is not None:
+            return
+        if INSTALLATION_HEADER in answer.headers:
+            self.is_cleared = False
+            self.found = UndescribedBridge(
+                f"{self._display} is a bridge, but is not described as one",
+                'Make a target with kind = "bridge" and its URL in the configuration file, and '
+                "choose that with --target: a bridge changes some numbers, and has limits of its "
+                "own.",
+            )
+        elif answer.status not in _SAYS_NOTHING and answer.status < 500:
+            self.is_cleared = True
+
+    def require_none(self) -> None:
+        """Raise UndescribedBridge if the target is a bridge."""
+        if self.found is not None:
+            raise self.found

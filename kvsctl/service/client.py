@@ -9,9 +9,10 @@ from msgspec.structs import replace
 
 from kvsctl import __version__
 from kvsctl.errors import KvsctlError
+from kvsctl.jsonequal import changes_in_javascript
 from kvsctl.model import GET, Record, Verb
 from kvsctl.service.auth.credentials import HIDDEN, Credentials, Secret
-from kvsctl.service.bridges import Bridge
+from kvsctl.service.bridges import Bridge, Lookout
 from kvsctl.service.faults import Fault, http_date
 from kvsctl.service.interpret import fault_of, hide_token, interpret, interpret_page, shown_trace_id
 from kvsctl.service.reply import AllDone, Reply, ReplyDecoder
@@ -32,6 +33,8 @@ _SECRET_HEADERS = frozenset(
 _HEADER_CHARACTERS = 1000
 _PATHS = {verb: f"/v1/batch/{verb.value}" for verb in Verb}
 _NO_METADATA = MetadataRequest()
+_QUESTION = b'[{"key":"kvsctl-bridge"}]'
+"""A read that any store answers."""
 _READ_PATHS = frozenset({_PATHS[Verb.GET], PLAIN_QUERY, ENTITY_QUERY})
 """The endpoints that change nothing. Every other one counts as a write."""
 
@@ -41,7 +44,8 @@ class Answer(msgspec.Struct, gc=False):
 
     `headers`, filled if the client `wants_headers`, are lines for people: sent headers begin with
     `> `, received ones with `< `. Secrets are hidden. `may_lack_numbers`: a bridge may have written
-    `null` for numbers beyond all doubles.
+    `null` for numbers beyond all doubles. `ending`: with what the run must end, once this answer is
+    taken.
     """
 
     reply: Reply | AllDone | None
@@ -54,6 +58,7 @@ class Answer(msgspec.Struct, gc=False):
     token: Secret | None
     headers: Sequence[str] = ()
     may_lack_numbers: bool = False
+    ending: KvsctlError | None = None
 
 
 class QueryAnswer(msgspec.Struct):
@@ -85,7 +90,8 @@ class StoreClient:
 
     `timeout_seconds` only appears in messages; the carrier enforces it. If there is a
     `write_refusal`, no request that may change something is sent: it raises that error.
-    `bridge`: the one between the client and the store.
+    `bridge`: the one between the client and the store. `lookout`: whether there is one although
+    nobody said so.
     """
 
     def __init__(
@@ -99,6 +105,7 @@ class StoreClient:
         wants_headers: bool = False,
         write_refusal: KvsctlError | None = None,
         bridge: Bridge | None = None,
+        lookout: Lookout | None = None,
         epoch: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -110,6 +117,7 @@ class StoreClient:
         self._wants_headers = wants_headers
         self._write_refusal = write_refusal
         self._bridge = bridge
+        self._lookout = lookout
         self._epoch = epoch
         self._monotonic = monotonic
         self._decoder = ReplyDecoder()
@@ -137,6 +145,7 @@ class StoreClient:
             wants_headers=self._wants_headers,
             write_refusal=self._write_refusal,
             bridge=self._bridge,
+            lookout=self._lookout,
         )
 
     def now(self) -> float:
@@ -166,7 +175,8 @@ class StoreClient:
 
         Raise CredentialsError only if the token is not loaded yet and cannot be: see `prepare`.
         Raise StreamError, with nothing applied, if the files under an embedded target fail. Raise
-        the client's `write_refusal`, if it has one and this is a write.
+        the client's `write_refusal`, if it has one and this is a write. Raise UndescribedBridge,
+        with nothing applied by this call, if the target has shown that it is a bridge.
         """
         path, body = self._request_of(verb, records)
         sent = await self._post(path, body)
@@ -185,6 +195,7 @@ class StoreClient:
             token,
             self._header_lines(len(body), answer, token) if self._wants_headers else (),
             self.may_lack_numbers,
+            None if self._lookout is None else self._lookout.found,
         )
 
     async def query(self, query: "Query") -> QueryAnswer:
@@ -220,6 +231,33 @@ class StoreClient:
     async def _post(self, path: str, body: bytes) -> _Sent:
         if self._write_refusal is not None and path not in _READ_PATHS:
             raise self._write_refusal
+        if self._lookout is None or self._lookout.is_cleared:
+            return await self._exchange(path, body)
+        return await self._post_warily(path, body, self._lookout)
+
+    async def _post_warily(self, path: str, body: bytes, lookout: Lookout) -> _Sent:
+        """Send a request to a target that may be a bridge.
+
+        Nothing is sent whose numbers a bridge would change until an answer shows that it is none.
+        If no answer shows it, return the one that should have, which is a fault.
+        """
+        lookout.require_none()
+        is_write = path not in _READ_PATHS
+        if is_write and changes_in_javascript(body):
+            async with lookout.turn:
+                if not lookout.is_cleared:
+                    asked = await self._exchange(_PATHS[GET], _QUESTION)
+                    lookout.note(asked.answer)
+                    lookout.require_none()
+                    if not lookout.is_cleared:
+                        return asked
+        sent = await self._exchange(path, body)
+        lookout.note(sent.answer)
+        if not is_write:
+            lookout.require_none()
+        return sent
+
+    async def _exchange(self, path: str, body: bytes) -> _Sent:
         credentials = self._credentials
         token, now = credentials.token, self.now()
         if now >= credentials.due_at or not credentials.is_loaded:

@@ -10,6 +10,7 @@ from kvsctl.bulk.sending.queue import Batch
 from kvsctl.bulk.sending.run_state import RunState
 from kvsctl.errors import CredentialsError, StreamError
 from kvsctl.model import GET, Outcome, Record, State
+from kvsctl.service.bridges import UndescribedBridge
 from kvsctl.service.client import Answer
 from kvsctl.service.faults import Fault
 from kvsctl.slabs import Slab, any_expires_by
@@ -62,7 +63,7 @@ class Sender:
                 run.pacer.end(batch.start, requests=1, units=batch.start.reserved)
                 batch.start = None
             raise
-        except StreamError as error:  # nothing was applied, and no retry would help
+        except (StreamError, UndescribedBridge) as error:  # nothing was applied: no retry helps
             run.queue.resend(batch, run.now())
             run.stop(error)
             return
@@ -75,6 +76,7 @@ class Sender:
         elif answer.fault is not None:
             self._last_fault = answer.fault
             await take_fault(run, batch, answer.fault, answer)
+        run.end(answer.ending)
 
     async def _prepares(self, batch: Batch) -> bool:
         """Fetch the token for the first time, if there is one. If that fails, end the run.

@@ -15,6 +15,7 @@ from kvsctl.jobs.connect import connected, credentials_of
 from kvsctl.model import GET, Identity, Record
 from kvsctl.report.target.ping import Pinged, TokenShown
 from kvsctl.service.auth.credentials import INSTALLATION_HEADER, Credentials
+from kvsctl.service.bridges import UndescribedBridge
 from kvsctl.service.client import StoreClient
 from kvsctl.service.faults import Fault, FaultKind
 from kvsctl.service.wire import MetadataRequest, key_body
@@ -100,7 +101,7 @@ class _Asking:
         for _ in range(count):
             try:
                 fault = await self._ask_once()
-            except CredentialsError as error:
+            except (CredentialsError, UndescribedBridge) as error:
                 return error
             if fault is None:
                 continue

@@ -147,6 +147,7 @@ async def _asked(
         timeout_seconds=job.timeout_seconds,
         asked=MetadataRequest(),
         may_write=True,
+        looks_out=False,
     ) as client:
         scratch = Scratch(client, job.prefix, time.monotonic, asyncio.sleep)
         asking = Asking(job.questions, scratch, note)
