@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from kvsctl.bulk.feeds import NO_RECORDS
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.errors import (
+    CredentialsError,
     Defect,
     ExitStatus,
     Interrupted,
@@ -166,6 +167,8 @@ class Ending(msgspec.Struct, frozen=True):
         tally = self.tally
         if end.error is None or tally.is_blank:
             return end.error is not None
+        if isinstance(end.error, CredentialsError) and not tally.requests:
+            return tally.records == tally.unsent  # there was no token to begin with
         changes = self.job.plan.verb is not GET
         is_refusal = isinstance(end.error, UsageError | Interrupted | WorkLeft)
         return (

@@ -36,6 +36,11 @@ _SHORT_CHARACTERS: Final = 8
 _SCHEME: Final = re.compile(r"[\"']?(authorization:\s*)?bearer(\s|$)", re.IGNORECASE)
 _QUOTES: Final = "\"'`"
 _HINT: Final = "It must give one line that holds only the token."
+_NO_SHELL: Final = (
+    "It is run without a shell: for pipes, variables or several commands, give sh -c '...'."
+)
+_TRY_IT: Final = f"Run it by itself to see why. {_NO_SHELL}"
+_COMMAND_HINT: Final = f"{_HINT} {_NO_SHELL}"
 
 
 class Secret:
@@ -201,28 +206,30 @@ class TokenCommand(msgspec.Struct, frozen=True):
         try:
             words = shlex.split(self.command)
             if not words:
-                raise CredentialsError("token command is empty")
+                raise CredentialsError("token command is empty", _COMMAND_HINT)
             program = f' "{words[0]}"'
             with lent():
                 status, text = command_bytes(words, self.timeout_seconds)
         except TooMuchOutputError:
-            raise _too_much(self.name) from None
+            raise _too_much(self.name, _COMMAND_HINT) from None
         except subprocess.TimeoutExpired:
             raise CredentialsError(
-                f"token command did not end within {self.timeout_seconds:g} s"
+                f"token command did not end within {self.timeout_seconds:g} s", _TRY_IT
             ) from None
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise CredentialsError(f"cannot run token command{program}: {reason}") from None
+            raise CredentialsError(
+                f"cannot run token command{program}: {reason}", _TRY_IT
+            ) from None
         if status:
-            raise CredentialsError(f"token command ended with exit code {status}")
-        return _checked(text.decode("utf-8", "replace"), self.name)
+            raise CredentialsError(f"token command ended with exit code {status}", _TRY_IT)
+        return _checked(text.decode("utf-8", "replace"), self.name, _COMMAND_HINT)
 
 
-def _checked(text: str, name: str) -> Secret:
+def _checked(text: str, name: str, hint: str = _HINT) -> Secret:
     token = text.strip()
     if not token:
-        raise CredentialsError(f"{name} gave no token", _HINT)
+        raise CredentialsError(f"{name} gave no token", hint)
     if _SCHEME.match(token):
         raise CredentialsError(
             f'{name} gave a token with "Bearer" before it',
@@ -231,14 +238,14 @@ def _checked(text: str, name: str) -> Secret:
     if token[0] in _QUOTES or token[-1] in _QUOTES:
         raise CredentialsError(f"{name} gave a token in quotes", "Give the token without quotes.")
     if len(token.split()) > 1:
-        raise _too_much(name)
+        raise _too_much(name, hint)
     if not (token.isascii() and token.isprintable()):
-        raise CredentialsError(f"{name} gave characters other than printable ASCII", _HINT)
+        raise CredentialsError(f"{name} gave characters other than printable ASCII", hint)
     return Secret(token)
 
 
-def _too_much(name: str) -> CredentialsError:
-    return CredentialsError(f"{name} gave more than one token", _HINT)
+def _too_much(name: str, hint: str = _HINT) -> CredentialsError:
+    return CredentialsError(f"{name} gave more than one token", hint)
 
 
 class Credentials:

@@ -68,3 +68,20 @@ def test_a_target_that_cannot_be_listed_prints_only_why(kvsctl: Command) -> None
 def test_an_empty_input_is_no_error_and_has_its_report(kvsctl: Command) -> None:
     ended = kvsctl("set", "-t", "local", stdin=b"", status=0)
     assert b"0 records" in ended.err
+
+
+@pytest.mark.parametrize("command", ["false", "/none/such", "echo a b", "true"])
+def test_a_run_that_had_no_token_has_no_totals(kvsctl: Command, command: str) -> None:
+    words = ["--url", "http://127.0.0.1:1", "--token-command", command]
+    ended = kvsctl("set", *words, "a=1", "b=2", status=3)
+    message, hint = ended.err.decode().splitlines()
+    assert "token command" in message
+    assert "It is run without a shell" in hint
+    report = kvsctl("set", *words, "a=1", "b=2", "--json", status=3).report
+    assert (report["records"], report["unsent"]) == (2, 2)
+
+
+def test_records_that_failed_are_reported_without_a_token_too(kvsctl: Command) -> None:
+    words = ["--url", "http://127.0.0.1:1", "--token-command", "false"]
+    ended = kvsctl("set", *words, "a=1", "b/c=2", status=3)
+    assert b"1 failed" in ended.err
