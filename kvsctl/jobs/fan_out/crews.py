@@ -1,6 +1,7 @@
 """Who works on units: a crew is a number of executors, each with one worker."""
 
 import asyncio
+import math
 import signal
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
@@ -27,6 +28,13 @@ class Crew(Protocol):
     """How many units they work on at a time."""
     lost: tuple[type[Exception], ...]
     """The exceptions of a future whose worker died."""
+    abort_seconds: float
+    """How long units may take to end after an abort, until nobody waits for them any more."""
+
+    @property
+    def gone(self) -> tuple[str, str] | None:
+        """Why no worker can be reached any more, and what to do; None if they can."""
+        ...
 
     def executor(self) -> AbstractAsyncContextManager[Executor]:
         """Return an executor for one unit after the other, which is closed after the last one.
@@ -89,6 +97,8 @@ class ProcessCrew:
     """
 
     lost: tuple[type[Exception], ...] = (BrokenExecutor,)
+    abort_seconds = math.inf
+    gone = None
 
     def __init__(self, fan_out: str, size: int) -> None:
         self._fan_out = fan_out

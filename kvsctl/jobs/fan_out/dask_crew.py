@@ -1,6 +1,5 @@
 """Workers of a Dask cluster. Dask is imported here only, and only if a job asks for it."""
 
-import asyncio
 import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import Executor
@@ -13,6 +12,7 @@ from kvsctl.jobs.fan_out.orders import send_stop
 from kvsctl.jobs.fan_out.worker import version
 
 _CONNECT_SECONDS: Final = 10
+_CLOSE_SECONDS: Final = 2
 
 
 class DaskCrew:
@@ -23,10 +23,12 @@ class DaskCrew:
     """
 
     lost: tuple[type[Exception], ...] = (Exception,)
+    abort_seconds = 2.0
 
     def __init__(self, fan_out: str, size: int, address: str) -> None:
         self._fan_out = fan_out
         self.size = size
+        self._address = address
         self._client = _client(address)
         try:
             _require_workers(self._client.run(version, on_error="return"), address)
@@ -34,15 +36,23 @@ class DaskCrew:
             self.close()
             raise
 
+    @property
+    def gone(self) -> tuple[str, str] | None:
+        """See Crew. All futures are lost with the connection, even if it comes back."""
+        if self._client.status == "running":
+            return None
+        return (
+            f"lost the connection to the Dask scheduler at {self._address}",
+            "Workers may still be at work. When they have ended, run the same command again.",
+        )
+
     @asynccontextmanager
     async def executor(self) -> AsyncIterator[Executor]:
         """See Crew."""
         # Pure functions with equal arguments are carried out once.
+        # It has nothing to close. Its `shutdown` would wait for futures that may never end.
         executor: Executor = self._client.get_executor(pure=False, retries=0)
-        try:
-            yield executor
-        finally:
-            await asyncio.to_thread(executor.shutdown)
+        yield executor
 
     def send_stop(self, status: ExitStatus, *, is_abort: bool) -> None:
         """See Crew. It does not wait for workers that may not answer."""
@@ -56,8 +66,9 @@ class DaskCrew:
         threading.Thread(target=send_to_all, name="kvsctl-stop", daemon=True).start()
 
     def close(self) -> None:
-        """See Crew."""
-        self._client.close()
+        """See Crew. What cannot be closed, as nobody answers, ends with the process."""
+        with suppress(Exception):
+            self._client.close(timeout=_CLOSE_SECONDS)
 
 
 def _client(address: str) -> Any:

@@ -24,6 +24,8 @@ from kvsctl.report.document import ReportFile
 
 MOST_DEATHS: Final = 3
 """How many workers may die with a unit before it counts as failed."""
+_LOOK_SECONDS: Final = 0.5
+"""How often a unit in flight is looked at: whether there is any sense in waiting for it."""
 
 
 class FanOut:
@@ -54,6 +56,7 @@ class FanOut:
         self._may_begin = may_begin
         self._most_at_once = crew.size if most_at_once is None else min(crew.size, most_at_once)
         self._is_stopped = False
+        self._aborted_at: float | None = None
         self._deaths: Counter[str] = Counter()
         self.in_flight = 0
 
@@ -65,6 +68,7 @@ class FanOut:
     def abort(self) -> None:
         """Take no new units, and cut off those in flight."""
         self._is_stopped = True
+        self._aborted_at = asyncio.get_running_loop().time()
         self._crew.send_stop(self._status() or ExitStatus.TERMINATED, is_abort=True)
 
     async def work(self) -> None:
@@ -72,6 +76,9 @@ class FanOut:
         lanes = min(self._most_at_once, len(self._left))
         try:
             await asyncio.gather(*(self._lane() for _ in range(lanes)))
+            if (gone := self._crew.gone) is not None and not self._is_stopped:
+                while self._left:
+                    self._note(_out_of_reach(self._left.popleft(), gone))
         finally:
             if self._left or self.in_flight:
                 self.stop()
@@ -90,26 +97,39 @@ class FanOut:
 
     @property
     def _has_next(self) -> bool:
-        return bool(self._left) and not self._is_stopped and self._may_begin()
+        is_over = not self._left or self._is_stopped or self._crew.gone is not None
+        return not is_over and self._may_begin()
 
     async def _end_of(self, unit: Unit, executor: Executor) -> UnitEnd | None:
-        """Return how a unit ended; None if its worker died."""
+        """Return how a unit ended; None if its worker died, or nobody waits for it any more."""
         self.in_flight += 1
         try:
-            return await asyncio.wrap_future(executor.submit(carry_out, unit))
+            future = asyncio.wrap_future(executor.submit(carry_out, unit))
+            while not (future.done() or self._is_abandoned):
+                await asyncio.wait([future], timeout=_LOOK_SECONDS)
+            # A future that was cancelled is one of a cluster that is gone. To cancel one that is
+            # left behind would ask that cluster.
+            return future.result() if future.done() and not future.cancelled() else None
         except self._crew.lost:
             return None
-        except asyncio.CancelledError:
-            if (task := asyncio.current_task()) is None or task.cancelling():
-                raise
-            return None  # it was the future that was cancelled: its cluster is gone
         finally:
             self.in_flight -= 1
+
+    @property
+    def _is_abandoned(self) -> bool:
+        """Whether units in flight will not end, or not soon enough after an abort."""
+        if self._crew.gone is not None:
+            return True
+        if self._aborted_at is None:
+            return False
+        return asyncio.get_running_loop().time() >= self._aborted_at + self._crew.abort_seconds
 
     def _handle_death(self, unit: Unit) -> None:
         self._deaths[unit.name] += 1
         if self._is_stopped:
             self._note(UnitEnd(unit.name, self._status() or ExitStatus.TERMINATED))
+        elif (gone := self._crew.gone) is not None:
+            self._note(_out_of_reach(unit, gone))
         elif unit.is_repeatable and self._deaths[unit.name] < MOST_DEATHS:
             self._say(f"{unit.name}: its worker died, so it is given to another one")
             self._left.appendleft(unit)
@@ -117,6 +137,13 @@ class FanOut:
             again = "" if unit.is_repeatable else ", and it must not be repeated"
             error = (f"{unit.name}: its worker died{again}", RUN_AGAIN)
             self._note(UnitEnd(unit.name, ExitStatus.STREAM, errors=[error]))
+
+
+def _out_of_reach(unit: Unit, gone: tuple[str, str]) -> UnitEnd:
+    """Return the end of a unit whose crew is gone."""
+    message, hint = gone
+    errors = [(f"{unit.name}: {message}", hint)]
+    return UnitEnd(unit.name, ExitStatus.UNREACHABLE, errors=errors)
 
 
 async def run_fan_out(

@@ -13,7 +13,10 @@ from tests.support.commands.command import Command
 
 @contextmanager
 def cluster(kvsctl: Command, workers: int) -> Iterator[dict[str, Any]]:
-    """Run a cluster with the command's settings; yield its address and process ids."""
+    """Run a cluster with the command's settings; yield its address and process ids.
+
+    `scheduler` is that of the process with the scheduler, and `pids` are those of the workers.
+    """
     program = [sys.executable, "-m", "tests.e2e.fan_out.cluster", str(workers)]
     environ = {**kvsctl.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
     with subprocess.Popen(
@@ -21,6 +24,6 @@ def cluster(kvsctl: Command, workers: int) -> Iterator[dict[str, Any]]:
     ) as process:
         assert process.stdout is not None
         try:
-            yield json.loads(process.stdout.readline())
+            yield {**json.loads(process.stdout.readline()), "scheduler": process.pid}
         finally:
             process.communicate(timeout=60)

@@ -54,6 +54,43 @@ def test_a_worker_is_killed_in_mid_run_and_the_union_is_whole(
         assert sum(journal["records"] for journal in shown) == _COUNT
 
 
+@pytest.mark.parametrize("death", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_scheduler_that_is_gone_or_silent_ends_the_run(
+    served: Command, records: Path, death: signal.Signals
+) -> None:
+    """If it is only silent, a second signal ends the run."""
+    with cluster(served, 2) as dask:
+        process = served.start(
+            *("set", "-f", records, "--workers", "3", "--dask", dask["address"], "--json"),
+            *_SLOWLY,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        wait_until(lambda: _keys(served) > 8)
+        os.kill(dask["scheduler"], death)
+        try:
+            if death is signal.SIGSTOP:
+                process.send_signal(signal.SIGTERM)
+                assert process.stderr is not None
+                while b"stopping" not in process.stderr.readline():
+                    pass
+                process.send_signal(signal.SIGTERM)
+            out, err = process.communicate(timeout=60)
+        finally:
+            os.kill(dask["scheduler"], signal.SIGCONT)
+        report = json.loads(out)
+        assert len(report["parts"]) == 3
+        if death is signal.SIGSTOP:
+            assert process.returncode == report["exit_code"] == 143, err
+            assert report["interrupted"]
+        else:
+            assert process.returncode == report["exit_code"] == 4, err
+            assert {part["exit_code"] for part in report["parts"]} == {4}
+            assert b"lost the connection to the Dask scheduler" in err
+            assert b"given to another one" not in err
+
+
 def test_a_signal_stops_the_parts_on_thecluster(served: Command, records: Path) -> None:
     with cluster(served, 2) as dask:
         process = served.start(

@@ -37,6 +37,8 @@ class _Crew(Executor):
     """Workers that end a group when the event loop is free, and count what they work on."""
 
     lost: tuple[type[Exception], ...] = ()
+    abort_seconds = math.inf
+    gone = None
 
     def __init__(self, size: int) -> None:
         self.size = size

@@ -1,8 +1,9 @@
 """Units go to any executor, one per worker at a time; what dies is given again."""
 
 import asyncio
+import math
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor, Future
 from contextlib import asynccontextmanager
 from typing import Any
@@ -51,6 +52,8 @@ class _Executor(Executor):
 
 class _Crew:
     lost: tuple[type[Exception], ...] = (_DiedError,)
+    abort_seconds = math.inf
+    gone: tuple[str, str] | None = None
 
     def __init__(self, size: int, deaths: dict[str, int]) -> None:
         self.size, self.deaths = size, deaths
@@ -116,3 +119,60 @@ def test_a_stop_takes_no_new_units_and_stops_those_in_flight(is_abort: bool) -> 
     asyncio.run(fan_out.work())
     assert len(ends) <= 3
     assert set(crew.orders) >= {(ExitStatus.INTERRUPTED, is_abort)}
+
+
+class _Silent(Executor):
+    """Never ends a unit."""
+
+    def __init__(self, begun: Callable[[Future[UnitEnd]], None]) -> None:
+        self._begun = begun
+
+    def submit(self, *_: Any, **__: Any) -> Any:
+        future = Future[UnitEnd]()
+        self._begun(future)
+        return future
+
+
+class _SilentCrew(_Crew):
+    """Workers that do not answer. `begun` is called with each future."""
+
+    def __init__(self, size: int, begun: Callable[[Future[UnitEnd]], None]) -> None:
+        super().__init__(size, {})
+        self._begun = begun
+
+    @asynccontextmanager
+    async def executor(self) -> AsyncIterator[Executor]:
+        yield _Silent(self._begun)
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+def test_without_a_connection_no_unit_is_given_again_or_waited_for(is_cancelled: bool) -> None:
+    def lose(future: Future[UnitEnd]) -> None:
+        crew.gone = "lost the scheduler", "Start it."
+        if is_cancelled:
+            future.cancel()
+
+    crew = _SilentCrew(2, lose)
+    ends = _work([unit_named(str(n)) for n in range(5)], crew)
+    assert sorted(end.name for end in ends) == ["0", "1", "2", "3", "4"]
+    assert {end.status for end in ends} == {ExitStatus.UNREACHABLE}
+    assert ends[0].errors == [(f"{ends[0].name}: lost the scheduler", "Start it.")]
+
+
+def test_units_that_do_not_end_after_an_abort_are_left_behind() -> None:
+    async def work() -> list[UnitEnd]:
+        ends: list[UnitEnd] = []
+
+        def stop_twice(_future: Future[UnitEnd]) -> None:
+            asyncio.get_running_loop().call_soon(fan_out.stop)
+            asyncio.get_running_loop().call_soon(fan_out.abort)
+
+        crew = _SilentCrew(1, stop_twice)
+        crew.abort_seconds = 0.0
+        units = [unit_named("a"), unit_named("b")]
+        fan_out = FanOut(units, crew, ends.append, lambda _: None, lambda: ExitStatus.TERMINATED)
+        await fan_out.work()
+        return ends
+
+    (end,) = asyncio.run(work())
+    assert (end.name, end.status) == ("a", ExitStatus.TERMINATED)
