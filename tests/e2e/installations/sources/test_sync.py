@@ -198,8 +198,9 @@ def test_journals_and_a_ledger_resume_it(
     sync = ("sync", "--from", golden, *ALL, "--all", "--yes", "--json", "--at-once", "1")
     files = ("--journal", tmp_path / "j-{installation}", "--ledger", tmp_path / "ledger")
     words = (*sync, *files, "-c", "1", "--batch-size", "3")
-    with container(kvsctl, _NAMES, "--faults", "latency-ms=20") as inside:
-        with inside.start(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    slow = (*words, "--rps", "12")
+    with container(kvsctl, _NAMES) as inside:
+        with inside.start(*slow, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             second = tmp_path / "j-i2"
             wait_until(lambda: second.exists() and second.read_bytes().count(b"\n") > 4)
             process.send_signal(number)
