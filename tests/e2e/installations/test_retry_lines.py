@@ -132,3 +132,22 @@ def test_an_export_to_stdout_has_no_line(kvsctl: Command, monkeypatch: pytest.Mo
 def test_what_nothing_noted_has_no_line(kvsctl: Command) -> None:
     with container(kvsctl, ["i0", "i1"], *_FAILING) as inside:
         assert _lines(inside("set", *ALL, "a=1", "--retries", "0", status=1)) == []
+
+
+def test_what_is_written_in_place_of_raw_lines_goes_into_the_entity(
+    kvsctl: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(kvsctl.home)
+    (kvsctl.home / "in.jsonl").write_text('{"key":"a"\n', "utf-8")
+    with container(kvsctl, ["i0", "i1"]) as inside:
+        for plain in (["a=1"], ["--entity", "person", 'a={"n":1}']):
+            inside("set", *ALL, *plain, status=0)
+        words = ("delete", *ALL, "-f", "in.jsonl", "--entity", "person")
+        ended = inside(*words, "--failures", "f-{installation}.jsonl", status=1)
+        assert b'write the lines with "raw" as records first.' in ended.err
+        (line,) = _lines(ended)
+        for name in ("i0", "i1"):
+            (kvsctl.home / f"f-{name}.jsonl").write_text('{"key":"a"}\n', "utf-8")
+        inside(*shlex.split(line)[1:], status=0)
+        assert len(inside("list", *ALL, status=0).lines) == 2
+        assert inside("list", *ALL, "--entity", "person", status=0).lines == []
