@@ -6,14 +6,13 @@
 #
 # Journals and reports go to the current folder. Called again, it resumes. For processes on several
 # machines that share the folder, set PARALLEL, for example to "--sshlogin one,two --workdir .".
-# The processes divide the quota: 0.7 / N each. The exit code is 0, or the number of shards that failed.
+# The processes divide the quota by themselves. The exit code is 0, or the number of shards that failed.
 set -eu
 file=$1
 shards=$2
-share=$(awk "BEGIN { print 0.7 / $shards }")
 failed=0
 seq "$shards" | parallel --quote --jobs "$shards" \
-  kvsctl set -q -f "$file" --shard "{}/$shards" --quota-share "$share" \
+  kvsctl set -q -f "$file" --shard "{}/$shards" \
   --journal "users-{}.journal" --report "part-{}.json" || failed=$?
 seq -f "part-%g.json" "$shards" | xargs kvsctl report merge || test "$failed" -gt 0
 exit "$failed"

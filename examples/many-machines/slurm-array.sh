@@ -15,10 +15,10 @@
 #     kvsctl report merge /shared/users/part-*.json
 #
 # --time=01:00:00 is more than --max-duration. "B:" sends the signal to this script, and thus to kvsctl.
-# The tasks divide the quota: 0.7 / 8 each.
+# The tasks divide the quota by themselves.
 set -eu
 cd "$FOLDER"
-exec kvsctl set -f users.jsonl --shard auto --quota-share 0.0875 --max-duration 55m \
+exec kvsctl set -f users.jsonl --shard auto --max-duration 55m \
   --journal "users-$SLURM_ARRAY_TASK_ID.journal" \
   --report "part-$SLURM_ARRAY_TASK_ID.json" \
   --log-format json

@@ -91,17 +91,21 @@ class RunPlan(msgspec.Struct, frozen=True):
     """What bounds the records of this run and of others together; None: nothing does."""
 
     @classmethod
-    def of(cls, verb: Verb, running: Running, *, is_local: bool, is_bridged: bool) -> "RunPlan":
+    def of(
+        cls, verb: Verb, running: Running, *, is_local: bool, is_bridged: bool, commands: int = 1
+    ) -> "RunPlan":
         """Return the plan of a run with these settings.
 
         `is_local`: the target is the embedded emulator. It has no quota and no app beside it, so
         only what the settings ask for bounds the run. `is_bridged`: requests go through a bridge.
+        `commands`: how many commands divide the quota.
         """
         pace = Pace.of(
             math.inf if is_local else running.quota_share,
             rps=running.rps,
             units_per_minute=running.units_per_min,
             is_bridged=is_bridged,
+            commands=commands,
         )
         return cls(
             verb,

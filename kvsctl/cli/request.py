@@ -20,12 +20,13 @@ from kvsctl.cli.inputs import (
 from kvsctl.cli.installations.store import ChosenStore
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
+from kvsctl.cli.options.input import ShardOption
 from kvsctl.cli.options.installations.choosing import InstallationsFileOption
 from kvsctl.cli.options.installations.working import InstallationsOptions
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
 from kvsctl.cli.options.report import FailuresOption, OutputOption, ReportOptions
 from kvsctl.cli.options.running import QuotaParts, RunningOptions, VerifyOption
-from kvsctl.cli.options.selection import ProtectOption
+from kvsctl.cli.options.selection import ProtectOption, ShardSelector
 from kvsctl.cli.options.set import SetOptions
 from kvsctl.cli.options.target import ConfirmOption, TargetOptions
 from kvsctl.cli.records.getting import record_output
@@ -175,16 +176,34 @@ def schedule_of(given: Given, max_duration_seconds: int | None) -> Schedule:
 def _plan(
     verb: Verb, running: Running, policy: ReadPolicy, given: Given, target: Target
 ) -> RunPlan:
+    parts = given.of(QuotaParts)
+    # The commands of all shards divide the share; workers divide all that one command may do.
     plan = RunPlan.of(
-        verb, running, is_local=target.local_path is not None, is_bridged=target.is_bridge
+        verb,
+        running,
+        is_local=target.local_path is not None,
+        is_bridged=target.is_bridge,
+        commands=_commands(given),
     )
+    pace = plan.pace.divided(parts.parts).with_app_divided(parts.shards_of_installations)
     return replace(
         plan.conditioned(precondition_of(given.of(SetOptions))),
-        pace=plan.pace.divided(given.of(QuotaParts).parts),
+        pace=pace,
         read_policy=policy,
         verify=given.of(VerifyOption).verify,
         splits_slabs=_SPLIT_SLABS in os.environ,
     )
+
+
+def _commands(given: Given) -> int:
+    """Return how many commands work on this store together, because of `--shard`."""
+    parts = given.of(QuotaParts)
+    text = given.of(ShardOption).shard or given.of(ShardSelector).shard
+    if text is None:
+        return parts.commands
+    from kvsctl.shards import parsed_shard  # few jobs are one of several
+
+    return parsed_shard(text).parts // parts.parts  # each of them has all workers of one command
 
 
 def journalling(given: Given, limits: Limits | None) -> Journalling | None:

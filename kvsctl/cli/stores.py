@@ -10,7 +10,8 @@ from kvsctl.bulk.settling.reconcile import ReadPolicy
 from kvsctl.cli.installations.store import ChosenStore
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.report import ReportOptions
-from kvsctl.cli.options.running import RunningOptions
+from kvsctl.cli.options.running import QuotaParts, RunningOptions
+from kvsctl.cli.options.selection import ShardSelector
 from kvsctl.cli.options.target import TargetOptions
 from kvsctl.cli.request import basis_of, schedule_of
 from kvsctl.config.targets import Target
@@ -28,8 +29,12 @@ def store_of(
 ) -> StoreSide:
     """Return a target as a store to read. `named_by`: see `basis_of`. Raise UsageError."""
     groups = Given([flags, given.of(RunningOptions), given.of(ReportOptions)])
+    groups = groups.having(given.of(ShardSelector))
+    parts = given.of(QuotaParts)
     if named_by == "--target":
-        groups = groups.having(given.of(ChosenStore))
+        groups = groups.having(given.of(ChosenStore)).having(parts)
+    else:  # each command that works on some of the installations reads this store
+        groups = groups.having(QuotaParts(commands=parts.shards_of_installations))
     policy = ReadPolicy(ignore_missing=True, skip_expired=True)
     basis = basis_of(groups, policy=policy, environ=environ, named_by=named_by)
     return StoreSide(

@@ -138,6 +138,17 @@ def test_the_least_time_is_that_of_the_share_of_the_quota(kvsctl: Command) -> No
     )
 
 
+def test_the_least_time_of_a_shard_is_that_of_its_part_of_the_quota(kvsctl: Command) -> None:
+    """2,800 units per minute in all: so 70 for each of 40."""
+    lines = b"".join(b'{"key":"k%d","value":%d}\n' % (n, n) for n in range(8000))
+    words = ("set", "-n", "--json", "--batch-size", "1", "--url", "https://nowhere.invalid")
+    report = kvsctl(*words, "--shard", "7/40", stdin=lines, status=0).report
+    assert 140 < report["requests"] <= 280
+    assert 120 <= report["least_s"] < 240
+    given = kvsctl(*words, "--shard", "7/40", "--units-per-min", "2800", stdin=lines, status=0)
+    assert given.report["least_s"] < 60
+
+
 class TestCheckFirst:
     def test_nothing_is_sent_if_anything_is_wrong(self, local: Command, tmp_path: Path) -> None:
         path, failures = tmp_path / "in.jsonl", tmp_path / "failed.jsonl"

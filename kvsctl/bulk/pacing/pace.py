@@ -4,7 +4,7 @@ import math
 from typing import Final
 
 import msgspec
-from msgspec.structs import astuple
+from msgspec.structs import astuple, replace
 
 from kvsctl.limits import DEFAULT_LIMITS
 
@@ -35,23 +35,29 @@ class Pace(msgspec.Struct, frozen=True):
         rps: float | None = None,
         units_per_minute: float | None = None,
         is_bridged: bool = False,
+        commands: int = 1,
     ) -> "Pace":
         """Return the pace of a share of the documented quota. An infinite share: no limit.
 
         `rps` and `units_per_minute` replace the share; 0: no limit. `is_bridged`: requests go
-        through a bridge.
+        through a bridge. `commands`: how many commands divide the share; not what replaces it.
         """
         return cls(
-            _given(rps, share * DEFAULT_LIMITS.requests_per_second),
-            _given(units_per_minute, share * DEFAULT_LIMITS.write_units_per_minute),
-            share * _INVOCATIONS_PER_MINUTE if is_bridged else None,
-            share * _APP_INVOCATIONS_PER_MINUTE if is_bridged else None,
+            _given(rps, share * DEFAULT_LIMITS.requests_per_second / commands),
+            _given(units_per_minute, share * DEFAULT_LIMITS.write_units_per_minute / commands),
+            share * _INVOCATIONS_PER_MINUTE / commands if is_bridged else None,
+            share * _APP_INVOCATIONS_PER_MINUTE / commands if is_bridged else None,
         )
 
     def divided(self, parts: int) -> "Pace":
         """Return the pace of one of `parts` runs that share this one."""
         limits = astuple(self)
         return Pace(*(None if limit is None else limit / parts for limit in limits))
+
+    def with_app_divided(self, parts: int) -> "Pace":
+        """Return the pace of one of `parts` runs that share only the invocations of their app."""
+        limit = self.app_invocations_per_minute
+        return self if limit is None else replace(self, app_invocations_per_minute=limit / parts)
 
     @property
     def request_window(self) -> tuple[float, float | None]:

@@ -27,6 +27,7 @@ from kvsctl.cli.options.installations.working import InstallationsOptions
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
 from kvsctl.cli.options.listing import ListOptions, UsageOptions
 from kvsctl.cli.options.report import OutputOption, ReportOptions
+from kvsctl.cli.options.running import QuotaParts
 from kvsctl.cli.options.selection import ShardSelector
 from kvsctl.cli.records.retrying import retry_words_in_parts
 from kvsctl.cli.request import job_identity, reporting_of, schedule_of
@@ -38,7 +39,7 @@ from kvsctl.jobs.installations.job import InstallationsJob, Ledgering
 from kvsctl.jobs.installations.limits import MostFailed
 from kvsctl.jobs.job import BatchJob
 from kvsctl.outputs.forms import Accounting, KeyForm, Printing, RecordForm
-from kvsctl.shards import parsed_shard
+from kvsctl.shards import Shard, parsed_shard
 
 if TYPE_CHECKING:
     from kvsctl.jobs.store.copy import SourceCopy
@@ -71,7 +72,6 @@ def installations_job(
     source = None if source_of is None else source_of(given)
     if source is not None:
         given = given.having(ChosenSource(copy=source))
-    shard = whole.of(ShardOption).shard or whole.of(ShardSelector).shard
     crewing = None
     if given.of(WorkersOption) != WorkersOption():
         from kvsctl.cli.installations.workers import crewing_of  # few jobs have workers
@@ -88,7 +88,7 @@ def installations_job(
         reporting=reporting_of(whole),
         schedule=schedule_of(whole, running.max_duration),
         at_once=options.at_once,
-        shard=None if shard is None else parsed_shard(shard),
+        shard=_shard_of(whole),
         canaries=options.canary,
         most_failed=None if limit is None else MostFailed.of(limit),
         ledger=_ledgering(whole, source, has_one_input=has_one_input),
@@ -98,14 +98,22 @@ def installations_job(
     )
 
 
+def _shard_of(given: Given) -> Shard | None:
+    text = given.of(ShardOption).shard or given.of(ShardSelector).shard
+    return None if text is None else parsed_shard(text)
+
+
 def _for_one(given: Given) -> Given:
     """Return the options as the job of an installation has them.
 
-    --shard is about the installations. --retry-failed is for a journal; with a ledger, it is for
+    --shard is about the installations: it divides only what an app has for all of them.
+    --retry-failed is for a journal; with a ledger, it is for
     that if there is no journal. --json is for the report of all of them, but it also chooses the
     form of the sums of du.
     """
-    given = given.having(ShardOption()).having(ShardSelector())
+    if (shard := _shard_of(given)) is not None:
+        given = given.having(QuotaParts(shards_of_installations=shard.parts))
+        given = given.having(ShardOption()).having(ShardSelector())
     usage = given.of(UsageOptions)
     if given.has(UsageOptions) and given.of(ReportOptions).json and usage.as_ is None:
         given = given.having(UsageOptions(**(vars(usage) | {"as_": "json"})))

@@ -121,9 +121,9 @@ class ShardOption(OptionGroup):
         typer.Option(
             metavar="I/N",
             callback=resolved_shard,
-            help="Work only on the I-th of N parts of the keys, or of several installations; each "
-            "is in one part. auto: the part of this task of an array job (Kubernetes, Slurm, AWS "
-            "Batch).",
+            help="Work only on the I-th of N parts of the keys, with 1/N of the quota share, or of "
+            "several installations. auto: the part of this task of an array job (Kubernetes, "
+            "Slurm, AWS Batch).",
             rich_help_panel=panels.INPUT,
         ),
         OnResume.MUST_MATCH,

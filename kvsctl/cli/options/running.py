@@ -131,9 +131,15 @@ class RunningOptions(OptionGroup):
 
 
 class QuotaParts(OptionGroup):
-    """How many parts of a job work at the same time, and divide its quota. It is not an option."""
+    """How many parts of a job work at the same time, and divide its quota. It is not an option.
+
+    `commands`: how many commands read this store at the same time. `shards_of_installations`: how
+    many divide the installations of an app, and so what all installations of the app share.
+    """
 
     parts: int = 1
+    commands: int = 1
+    shards_of_installations: int = 1
 
 
 class VerifyOption(OptionGroup):

@@ -162,8 +162,8 @@ class ShardSelector(OptionGroup):
         typer.Option(
             metavar="I/N",
             callback=resolved_shard,
-            help="Work only on the I-th of N parts of the keys, all of which are read; or of "
-            "several installations. auto: the part of this task of an array job.",
+            help="Work only on the I-th of N parts of the keys (all are read), with 1/N of the "
+            "quota share; or of several installations. auto: the part of this array task.",
             rich_help_panel=panels.SELECTION,
         ),
         OnResume.MUST_MATCH,
