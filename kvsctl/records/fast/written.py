@@ -6,7 +6,7 @@ with another line are left to `lines`.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -106,7 +106,7 @@ class _Reader:
             return self._plain(block, others)
         extras = extras_of_columns(self._rules, entities, ttls, others)
         columns = self._written(block, extras, others)
-        if self._has_defaults or (ttls and all(ttls)) or (entities and None not in entities):
+        if self._has_defaults or (ttls and all(ttls)) or (entities and all(entities)):
             return columns
         # A line with a key and a value alone is sent as it is.
         have_more = [entry.ttl or entry.entityName is not UNSET for entry in block.entries]
@@ -187,6 +187,9 @@ def _entities(entries: list[_Entry]) -> tuple[Sequence[str | None] | None, int]:
     If they have an escape, they have more bytes than that: see `_Block.bytes_beside`.
     """
     entities = [entry.entityName for entry in entries]
+    if all(entities):
+        names = cast("list[str]", entities)
+        return names, _ENTITY_BYTES * len(names) + len("".join(names))
     missing = entities.count(UNSET)
     if missing == len(entities):
         return None, 0
