@@ -98,6 +98,11 @@ def _owner(path: Path) -> Owner | None:
             return owner_of(file.read(_MOST_BYTES))
     except FileNotFoundError:
         return None
+    except NotADirectoryError as error:
+        raise UsageError(
+            f"{path.parent} is in the way: it is not a folder; nothing was changed",
+            "Rename or delete it, then run the command again.",
+        ) from error
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
 

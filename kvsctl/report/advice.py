@@ -81,6 +81,7 @@ ADVICE: Final[dict[str, str]] = {
     "--allow-rounding.",
     codes.PAYLOAD_TOO_LARGE: _BATCH_BYTES,
     codes.RATE_LIMIT_EXCEEDED: _SLOW_DOWN,
+    codes.READ_ONLY_TOKEN: "This token of the bridge only reads. Provide the one that may write.",
     codes.REQUEST_ENTITY_TOO_LARGE: _BATCH_BYTES,
     codes.REQUEST_THROTTLED: "The installation may be past its storage or transfer limit: see the "
     "developer console. Sending more slowly does not help.",
@@ -96,6 +97,8 @@ ADVICE: Final[dict[str, str]] = {
     "URL, and whether a proxy answers in its place.",
     codes.VERIFY_FAILED: "The service reported success, but the store does not hold what was "
     "written: something else writes there, or a late attempt arrived. Retry the failed records.",
+    codes.WRONG_INSTALLATION: "The bridge is in another installation. Give its id, or the URL of "
+    "the installation that is meant.",
 }
 
 

@@ -6,6 +6,7 @@ Pure; the caller gives the time.
 import math
 from typing import Final
 
+from kvsctl import codes
 from kvsctl.errors import CredentialsError, KvsctlError, TargetError
 from kvsctl.service.faults import Fault, FaultKind
 
@@ -173,12 +174,23 @@ def refused_end(fault: Fault) -> KvsctlError:
     return CredentialsError(f"the target refused the credentials: {said}", _refused_hint(fault))
 
 
+_BRIDGE_HINTS: Final = {
+    codes.WRONG_INSTALLATION: "Give the id of the installation that the bridge is in, or the URL "
+    "of the one that is meant.",
+    codes.READ_ONLY_TOKEN: "Provide the token that may write, with --token-file or "
+    "--token-command, or as that of the target.",
+}
+"""What to do about requests that a bridge refuses, by its codes."""
+
+
 def _refused_hint(fault: Fault) -> str:
     if fault.takes_no_token:
         return (
             "The proxy of a container takes no token. Check that FORGE_EGRESS_PROXY_URL is its "
             "URL, and that the app is installed where the command works."
         )
+    if fault.code in _BRIDGE_HINTS:
+        return _BRIDGE_HINTS[fault.code]
     if fault.kind is FaultKind.UNAUTHORISED:
         return (
             "The token is missing, wrong or expired. Provide a new one with KVSCTL_TOKEN, "

@@ -123,3 +123,17 @@ def test_the_advice_about_a_proxy_speaks_of_no_source_of_tokens(kind: FaultKind)
     assert ending.hint is not None
     assert "takes no token" in ending.hint
     assert "FORGE_EGRESS_PROXY_URL" in ending.hint
+
+
+@pytest.mark.parametrize(
+    ("code", "hint"),
+    [
+        ("WRONG_INSTALLATION", "Give the id of the installation that the bridge is in"),
+        ("READ_ONLY_TOKEN", "Provide the token that may write"),
+        ("FORBIDDEN", "The token has no permission"),
+    ],
+)
+def test_a_refusal_of_a_bridge_has_the_hint_of_its_cause(code: str, hint: str) -> None:
+    ending = refused_end(Fault(FaultKind.FORBIDDEN, code, "why", 403))
+    assert ending.hint is not None
+    assert ending.hint.startswith(hint)
