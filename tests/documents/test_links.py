@@ -1,6 +1,9 @@
 """Every relative link of every page leads to a file, and its anchor to a heading there."""
 
+import fnmatch
+import posixpath
 import re
+import tomllib
 from pathlib import Path
 from typing import Final
 
@@ -76,6 +79,42 @@ def test_the_pages_are_found() -> None:
 )
 def test_a_broken_link_is_found(text: str, broken: list[str]) -> None:
     assert _broken("README.md", text) == broken
+
+
+def _installed() -> dict[str, str]:
+    """Return the files of `share/doc/kvsctl` in the wheel, each with its path in the checkout."""
+    wheel = tomllib.loads((_ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["build"]
+    targets = wheel["targets"]["wheel"]
+    files = {}
+    for source, target in targets["shared-data"].items():
+        whole = _ROOT / source
+        for path in [whole] if whole.is_file() else whole.rglob("*"):
+            name = f"{target}/{path.relative_to(whole).as_posix()}".removesuffix("/.")
+            if not any(fnmatch.fnmatch(name, pattern) for pattern in targets["exclude"]):
+                files[name] = path.relative_to(_ROOT).as_posix()
+    return {
+        name.removeprefix("share/doc/kvsctl/"): path
+        for name, path in files.items()
+        if name.startswith("share/doc/kvsctl/")
+    }
+
+
+def _links_of(page: str) -> list[str]:
+    links = _LINK.findall(_without_code((_ROOT / page).read_text("utf-8")))
+    return [link for pair in links for link in pair if link and not re.match(r"[a-z]+:|#", link)]
+
+
+def test_every_link_of_an_installed_page_leads_to_an_installed_file() -> None:
+    installed = _installed()
+    pages = [name for name in installed if name.endswith(".md")]
+    assert {"README.md", "SECURITY.md", "docs/README.md", "docs/emulator.md"} <= {*pages}
+    linked = {
+        (page, posixpath.normpath(posixpath.join(posixpath.dirname(page), link.partition("#")[0])))
+        for page in pages
+        for link in _links_of(page)
+    }
+    assert {(page, target) for page, target in linked if target not in installed} == set()
+    assert {name: path for name, path in installed.items() if name != path} == {}
 
 
 def test_every_page_of_docs_is_reached_from_the_table_of_contents() -> None:
