@@ -13,6 +13,7 @@ be read on its way.
 """
 
 import hmac
+import http.client
 import json
 import logging
 import math
@@ -43,8 +44,20 @@ JWKS_TIMEOUT_SECONDS = 3
 BODY_BYTES = 1_000_000
 TOKEN_CHARACTERS = 16_384
 KEY_CHARACTERS = 32
-LIFETIME_SECONDS = 2 * 3600
+LIFETIME_SECONDS = 55 * 60
 """How long a token is kept that does not say when it ends: what the vendor promises at least."""
+MOST_PORT = 65_535
+_BROKEN_ANSWERS = (
+    OSError,
+    http.client.HTTPException,
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    RecursionError,
+    jwt.PyJWTError,
+)
+"""What an answer raises that does not arrive, or does not hold the vendor's keys."""
 log = logging.getLogger("relay")
 
 
@@ -82,7 +95,7 @@ class VendorKeys:
         try:
             with urllib.request.urlopen(self._url, timeout=JWKS_TIMEOUT_SECONDS) as answer:  # noqa: S310
                 found = jwt.PyJWKSet.from_dict(json.load(answer))
-        except (OSError, ValueError, AttributeError, jwt.PyJWTError) as error:
+        except _BROKEN_ANSWERS as error:
             log.warning("cannot fetch the vendor's keys: %s", type(error).__name__)
             return
         self._keys = {key.key_id: key for key in found}
@@ -90,13 +103,18 @@ class VendorKeys:
 
 @dataclass(frozen=True)
 class Held:
-    """A token and when it ends, in epoch seconds."""
+    """A token and when it ends, in epoch seconds. `is_assumed`: it does not say so itself."""
 
     token: str
     ends_at: float
+    is_assumed: bool
 
     def __repr__(self) -> str:
         return f"Held(ends_at={self.ends_at})"
+
+    def is_later_than(self, other: "Held") -> bool:
+        """Return whether both say when they end, and this one ends later."""
+        return not (self.is_assumed or other.is_assumed) and self.ends_at > other.ends_at
 
 
 class Relay:
@@ -126,11 +144,11 @@ class Relay:
         is_word = token.isascii() and token.isprintable() and " " not in token
         if not is_word or not 0 < len(token) <= TOKEN_CHARACTERS:
             raise Refused(HTTPStatus.BAD_REQUEST, "the app system token is not valid")
-        held = Held(token, end_of(token, self._epoch() + LIFETIME_SECONDS))
+        held = held_of(token, self._epoch() + LIFETIME_SECONDS)
         with self._lock:
             self._forget_ended()
             before = self._held.get(installation)
-            if before is None or before.ends_at <= held.ends_at:  # a retry may come late
+            if before is None or not before.is_later_than(held):  # a retry may come late
                 self._held[installation] = held
         return installation
 
@@ -209,13 +227,18 @@ def short(installation: str) -> str:
     return installation.rsplit("/", 1)[-1]
 
 
-def end_of(token: str, otherwise: float) -> float:
-    """Return when a token ends, as it says itself. It is the vendor's, so nothing is verified."""
+def held_of(token: str, otherwise: float) -> Held:
+    """Return a token with its end, as it says itself: it is the vendor's, so nothing is verified.
+
+    `otherwise`: when it is assumed to end if it does not say so.
+    """
     try:
         ends_at = float(jwt.decode(token, options={"verify_signature": False})["exp"])
     except (jwt.PyJWTError, KeyError, TypeError, ValueError, OverflowError):
-        return otherwise
-    return ends_at if math.isfinite(ends_at) else otherwise
+        return Held(token, otherwise, is_assumed=True)
+    if not math.isfinite(ends_at):
+        return Held(token, otherwise, is_assumed=True)
+    return Held(token, ends_at, is_assumed=False)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -279,6 +302,14 @@ def server_of(relay: Relay, host: str, port: int) -> ThreadingHTTPServer:
     return server
 
 
+def port_of(text: str) -> int:
+    """Return the number of a port. End the process if it is not one."""
+    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(MOST_PORT))
+    if not is_number or int(text) > MOST_PORT:
+        sys.exit(f"receiver.py: RELAY_PORT: expected a number from 0 to {MOST_PORT}, not {text!r}")
+    return int(text)
+
+
 def main() -> None:
     """Serve until the process ends. Everything is set by environment variables."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
@@ -291,8 +322,12 @@ def main() -> None:
         relay = Relay(environ["RELAY_APP_ID"], environ["RELAY_KEY"], keys)
     except ValueError as error:
         sys.exit(f"receiver.py: RELAY_KEY: {error}")
-    host, port = environ.get("RELAY_HOST", "127.0.0.1"), int(environ.get("RELAY_PORT", "8790"))
-    with server_of(relay, host, port) as server:
+    host, port = environ.get("RELAY_HOST", "127.0.0.1"), port_of(environ.get("RELAY_PORT", "8790"))
+    try:
+        server = server_of(relay, host, port)
+    except OSError as error:
+        sys.exit(f"receiver.py: cannot listen on {host}:{port}: {error.strerror}")
+    with server:
         log.info("listening on http://%s:%d", *server.server_address[:2])
         try:
             server.serve_forever()

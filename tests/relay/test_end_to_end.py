@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -22,6 +23,7 @@ from tests.support.simulated.tokens import token_until
 from tests.support.waiting import wait_until
 
 _WAIT_SECONDS = 30
+_SET = {"RELAY_APP_ID": APP, "RELAY_KEY": KEY}
 pytestmark = [pytest.mark.slow, only_on(IS_POSIX, "signals of POSIX")]
 
 
@@ -125,6 +127,9 @@ def test_the_next_token_is_fetched_in_a_run_before_the_old_one_ends(
         ({}, b"RELAY_APP_ID is not set"),
         ({"RELAY_APP_ID": APP}, b"RELAY_KEY is not set"),
         ({"RELAY_APP_ID": APP, "RELAY_KEY": "short"}, b"at least 32 characters"),
+        (_SET | {"RELAY_PORT": "abc"}, b"RELAY_PORT: expected a number from 0 to 65535, not 'abc'"),
+        (_SET | {"RELAY_PORT": "65536"}, b"RELAY_PORT: expected a number"),
+        (_SET | {"RELAY_HOST": "no.invalid"}, b"cannot listen on no.invalid:8790: "),
     ],
 )
 def test_it_does_not_start_without_what_it_needs(environ: dict[str, str], said: bytes) -> None:
@@ -133,4 +138,18 @@ def test_it_does_not_start_without_what_it_needs(environ: dict[str, str], said: 
     )
     assert done.returncode == 1
     assert said in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_a_port_in_use_is_said() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, FOLDER / "receiver.py"],
+            env=_SET | {"RELAY_PORT": str(port)},
+            capture_output=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert f"receiver.py: cannot listen on 127.0.0.1:{port}: ".encode() in done.stderr
     assert b"Traceback" not in done.stderr
