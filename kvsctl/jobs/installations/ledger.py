@@ -92,7 +92,7 @@ class Ledger:
             self._append(line)
 
     def complete(self) -> KvsctlError | None:
-        """Note that all installations have ended. Return the error if something was not written."""
+        """Note that all are finished. Return the error if something was not written."""
         self._append(COMPLETE)
         return self.flushed()
 

@@ -12,8 +12,9 @@ from kvsctl.texts import counted
 class Stops:
     """Notes how installations end. `error` says why no other one is begun; None: others may be.
 
-    `canaries` of them come first, and each must end with exit code 0. `note_canaries` receives the
-    names of those that are chosen, before the first is begun.
+    `canaries` of them come first, and each must end with exit code 0, or no other is begun; if
+    there is no other, they are as all installations. `note_canaries` receives the names of those
+    that are chosen, before the first is begun.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class Stops:
         """
         self._earlier = canaries
         failed = next(((name, code) for name, code in canaries.items() if code), None)
-        if self._canaries and failed is not None:
+        if self._canaries and failed is not None and len(canaries) < self._total:
             self.error = _canary_failed(
                 *failed,
                 "Correct what failed there. Then add --retry-failed if the command has it, or use "
@@ -53,11 +54,12 @@ class Stops:
         canaries = self._chosen([str(target.installation) for target in targets])
         if canaries:
             self._note_canaries([name for name in canaries if name not in self._earlier])
-            self._has_canaries = True
+            self._has_canaries = len(canaries) < len(targets)
             yield [target for target in targets if str(target.installation) in canaries]
             self._has_canaries = False
-        if self.error is None:
-            yield [target for target in targets if str(target.installation) not in canaries]
+        others = [target for target in targets if str(target.installation) not in canaries]
+        if self.error is None and others:
+            yield others
 
     def _chosen(self, names: Sequence[str]) -> dict[str, None]:
         """Return the canaries among installations that are not finished, in their order."""

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.e2e.installations.support import ALL, container, exit_codes, lines_by_name
 from tests.support.commands.command import Command, records_file
+from tests.support.commands.serving import serving
 from tests.support.waiting import wait_until
 
 _NAMES = [f"i{number:02}" for number in range(20)]
@@ -113,6 +115,39 @@ def test_a_complete_ledger_of_a_selection_starts_anew(kvsctl: Command, tmp_path:
             inside("set", *ALL, "tmp:1=1", "tmp:2=2", "other=3", status=0)
             assert inside(*words, status=0).report["succeeded"] == 4
             assert sorted(_ended(ledger)) == ["a", "b"]
+
+
+def test_a_nightly_job_works_on_what_is_left_and_then_starts_anew(
+    kvsctl: Command, tmp_path: Path
+) -> None:
+    ledger = tmp_path / "ledger"
+    words = ("delete", *ALL, "--prefix", "tmp:", "--yes", "--ledger", ledger, "--json")
+    with serving(kvsctl, *(f"--installation={name}" for name in "abc")) as url:
+        inside = kvsctl.having(FORGE_EGRESS_PROXY_URL=url)
+        nights: list[tuple[bool, set[str]]] = [
+            (True, set()),
+            (True, {"a", "c"}),
+            (False, {"a", "c"}),
+            (False, set()),
+        ]
+        for refuses, kept in nights:
+            _let_fail(url, "")
+            inside("set", *ALL, "-q", "tmp:1=1", status=0)
+            _let_fail(url, "refuse-installation=b:403" if refuses else "")
+            ended = inside(*words, status=int(refuses))
+            assert exit_codes(ended.report) == {"a": 0, "b": 3 * refuses, "c": 0}
+            assert (b"2 installations were finished" in ended.err) == bool(kept)
+            assert ({"complete": True} in _lines(ledger)) == (not refuses)
+            _let_fail(url, "")
+            left = {line["installation"] for line in inside("list", *ALL, status=0).lines}
+            assert left == kept | ({"b"} if refuses else set())
+
+
+def _let_fail(url: str, faults: str) -> None:
+    body = json.dumps({"spec": faults}).encode()
+    kind = {"content-type": "application/json"}
+    request = urllib.request.Request(f"{url}/_emulator/faults", body, kind)
+    urllib.request.urlopen(request, timeout=30).close()
 
 
 def test_an_answer_of_no_leaves_the_ledger_without_lines(kvsctl: Command, tmp_path: Path) -> None:

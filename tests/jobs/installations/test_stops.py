@@ -80,6 +80,18 @@ def test_there_are_no_more_canaries_than_installations() -> None:
     assert list(_rounds(Stops(0, None, 2), 2)) == [["i0", "i1"]]
 
 
+@pytest.mark.parametrize("canaries", [2, 3])
+def test_canaries_after_which_there_is_nothing_stop_nothing(canaries: int) -> None:
+    stops = Stops(canaries, None, 2)
+    rounds = _rounds(stops, 2)
+    assert next(rounds) == ["i0", "i1"]
+    assert _ended(stops, 1, 0) == [False, False]
+    assert list(rounds) == []
+    resumed = Stops(canaries, None, 2)
+    resumed.resume({"i0": 1, "i1": None})
+    assert resumed.error is None
+
+
 @given(st.integers(1, 6), st.lists(st.sampled_from([None, 0]), max_size=6), st.integers(0, 4))
 def test_canaries_of_earlier_runs_have_no_substitutes(
     canaries: int, earlier: list[int | None], others: int
@@ -95,8 +107,8 @@ def test_canaries_of_earlier_runs_have_no_substitutes(
         for some in stops.rounds([_target(name) for name in [*new, *left]])
     ]
     assert noted == new[: min(canaries, len(before) + others) - len(before)]
-    assert sorted(rounds[-1]) == [name for name in new if name not in noted]
-    assert [sorted(one) for one in rounds[:-1]] == [one for one in [sorted(noted + left)] if one]
+    after = [name for name in new if name not in noted]
+    assert [sorted(one) for one in rounds] == [one for one in (sorted(noted + left), after) if one]
 
 
 def test_a_canary_that_an_earlier_run_has_finished_in_vain_stops_it_at_once() -> None:
