@@ -75,20 +75,23 @@ class Pace(msgspec.Struct, frozen=True):
 
         The requests of the first window go at once, those of each further one a window later.
         """
-        seconds, in_last = 0.0, requests
+        waits = [(0, requests)]  # for how many minutes, and how many requests there are after it
         if self.units_per_minute is not None and units > self.units_per_minute:
-            windows = math.ceil(units / self.units_per_minute) - 1
-            seconds = windows * MINUTE_SECONDS
-            in_last = math.ceil(requests - requests * windows * self.units_per_minute / units)
+            minutes = math.ceil(units / self.units_per_minute) - 1
+            after = requests - requests * minutes * self.units_per_minute / units
+            waits.append((minutes, math.ceil(after)))
         if self.invocations_per_minute is not None and requests:
-            windows = math.ceil(requests / max(1, math.floor(self.invocations_per_minute))) - 1
-            seconds = max(seconds, windows * MINUTE_SECONDS)
+            most = max(1, math.floor(self.invocations_per_minute))
+            minutes = math.ceil(requests / most) - 1
+            waits.append((minutes, requests - minutes * most))
+        return max(minutes * MINUTE_SECONDS + self._spread(after) for minutes, after in waits)
+
+    def _spread(self, requests: int) -> float:
+        """Return the least time between the first and the last request of a minute."""
         length_seconds, limit = self.request_window
         if limit is None or not requests:
-            return seconds
-        whole = math.ceil(requests / math.floor(limit)) - 1
-        last = math.ceil(in_last / math.floor(limit)) - 1
-        return max(whole * length_seconds, seconds + last * length_seconds)
+            return 0.0
+        return (math.ceil(requests / math.floor(limit)) - 1) * length_seconds
 
 
 def request_units(body_bytes: int) -> int:

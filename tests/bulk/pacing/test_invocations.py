@@ -3,6 +3,7 @@
 import asyncio
 import math
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -97,6 +98,16 @@ def test_the_least_time_of_a_run_has_its_invocations() -> None:
     assert Pace(invocations_per_minute=100).least_seconds(1000, 1) == 540
     assert Pace(invocations_per_minute=100).least_seconds(100, 1) == 0
     assert Pace(invocations_per_minute=0.5).least_seconds(3, 1) == 120
+
+
+@pytest.mark.parametrize(
+    ("share", "rps", "seconds"), [(0.7, None, 122), (0.7, 100, 139), (1, None, 63)]
+)
+def test_after_the_last_full_minute_only_what_is_left_of_the_requests_is_spread(
+    share: float, rps: float | None, seconds: int
+) -> None:
+    pace = Pace.of(share, rps=rps, units_per_minute=0, is_bridged=True)
+    assert pace.least_seconds(9000, 9000) == seconds
 
 
 def test_all_bridges_on_a_loop_share_what_their_app_may_take() -> None:
