@@ -4,6 +4,7 @@
 - `waiting`: refuse files on which a read could wait for ever.
 - `built_in`: the targets that need none.
 - `toml_lines`: the lines of a TOML text on which its tables and names stand.
+- `variables`: refuse a variable whose name is nearly that of a setting.
 - `sections`: refuse what a target's section may not hold.
 - `nearest`: the known names that an unknown one is near to.
 - `base_urls`: refuse a base URL that holds what requests add to it.

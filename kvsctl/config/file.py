@@ -78,7 +78,12 @@ def read_config(environ: Mapping[str, str]) -> ConfigFile:
     """Read the configuration file; a missing one counts as empty.
 
     Raise UsageError if it cannot be read, and if it is missing although `KVSCTL_CONFIG` names it.
+    Raise it, too, for a variable whose name is nearly that of a setting: see `variables`.
     """
+    if any(name.startswith("KVSCTL_") for name in environ):
+        from kvsctl.config.variables import require_known  # not at the top: it imports this module
+
+        require_known(environ)
     path = config_path(environ)
     try:
         require_ready(path)

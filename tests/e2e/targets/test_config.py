@@ -104,6 +104,23 @@ def test_a_misspelt_name_is_an_error(kvsctl: Command, words: tuple[str, ...]) ->
     assert b"Did you mean retries?" in ended.err
 
 
+@pytest.mark.parametrize(
+    "words", [("set", "-t", "local", "a=1"), ("config", "show", "-t", "local"), ("list",)]
+)
+def test_a_misspelt_variable_is_an_error(kvsctl: Command, words: tuple[str, ...]) -> None:
+    ended = kvsctl.having(KVSCTL_TIMOUT="5")(*words, status=2)
+    assert b"unknown variable KVSCTL_TIMOUT\nDid you mean KVSCTL_TIMEOUT?" in ended.err
+    assert ended.out == b""
+
+
+def test_show_notes_a_variable_that_is_not_read(kvsctl: Command) -> None:
+    other = kvsctl.having(KVSCTL_HOME_OF_OTHERS="5", KVSCTL_RETRIES="2")
+    ended = other("config", "show", "-t", "local", status=0)
+    assert b"KVSCTL_HOME_OF_OTHERS is set, but kvsctl does not read it" in ended.err
+    assert b"KVSCTL_RETRIES" not in ended.err
+    assert other("set", "-q", "-t", "local", "a=1", status=0).err == b""
+
+
 def test_init_writes_a_target_that_answers(kvsctl: Command, url: str) -> None:
     ended = kvsctl("config", "init", "served", "--url", url, "--default", status=0)
     assert b"answers" in ended.err

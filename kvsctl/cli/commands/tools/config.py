@@ -41,12 +41,16 @@ def show_command(given: Given) -> None:
     from kvsctl.config.origins import all_settings
     from kvsctl.config.settings import resolve_running
     from kvsctl.config.targets import NoTargetError, without_target
+    from kvsctl.config.variables import unknown
     from kvsctl.limits import DEFAULT_LIMITS
     from kvsctl.report.console import Environment
+    from kvsctl.report.escape import visible
     from kvsctl.report.schema import document_line
     from kvsctl.report.target.settings import settings_document, settings_lines
 
     config = read_config(os.environ)
+    for name in unknown(os.environ):
+        Environment.of_process().note(f"{visible(name)} is set, but kvsctl does not read it")
     try:
         target = target_of(given.of(TargetOptions), config)
     except NoTargetError as error:

@@ -1,0 +1,44 @@
+"""Refuse a variable of the environment whose name is nearly that of a setting.
+
+`KVSCTL_READONLY=1` would otherwise let a job write. A name that is not near to a known one may
+belong to another program: no command fails for it, and `kvsctl config show` says that it is not
+read.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from kvsctl.config.settings import RUNNING
+from kvsctl.errors import UsageError
+
+_PREFIX: Final = "KVSCTL_"
+DOCUMENTED: Final = frozenset(
+    {
+        *("TARGET", "URL", "TOKEN", "CONFIG", "LOCAL_DB", "READ_ONLY", "PING_URL", "SHARDS"),
+        "DEBUG",
+        *map(str.upper, RUNNING),
+    }
+)
+"""The names that `kvsctl help environment` has, without their prefix."""
+_OTHERS: Final = frozenset({"BRIDGE_TOKEN", "BRIDGE_READ_TOKEN", "SPLIT_SLABS"})
+"""Those of a bridge's function and of tests."""
+
+
+def require_known(environ: Iterable[str]) -> None:
+    """Raise UsageError for the first variable whose name is nearly a known one."""
+    for name in unknown(environ):
+        from kvsctl.config.nearest import did_you_mean, near  # not at the top: only errors need it
+
+        if found := near(name.removeprefix(_PREFIX), DOCUMENTED):
+            guess = did_you_mean([_PREFIX + one for one in found])
+            raise UsageError(f"unknown variable {name}", f"{guess} If not, unset {name}.")
+
+
+def unknown(environ: Iterable[str]) -> list[str]:
+    """Return the variables that begin with `KVSCTL_` and that nothing of kvsctl reads."""
+    known = DOCUMENTED | _OTHERS
+    return sorted(
+        name
+        for name in environ
+        if name.startswith(_PREFIX) and name.removeprefix(_PREFIX) not in known
+    )
