@@ -185,7 +185,11 @@ def _watch(command: str, given: Given, environment: Environment) -> "Watch | Non
     if url is not None:
         from kvsctl.service.monitoring import PingUrl
 
-        ping_url = PingUrl.of(url, allow_http=given.of(TargetOptions).allow_http)
+        ping_url = PingUrl.of(
+            url,
+            allow_http=given.of(TargetOptions).allow_http,
+            place="--ping-url" if options.ping_url else _PING_URL,
+        )
     is_quiet = given.of(ReportOptions).quiet
 
     def warn(text: str) -> None:

@@ -102,7 +102,7 @@ class Opening(msgspec.Struct, frozen=True):
         if not isinstance(url, str) or not url:
             raise UsageError(f"url: expected a URL, not {url!r}", "Give the base URL of a store.")
         base = require_base_url(url, "url")
-        target = Target(base, url=base, token=token)
+        target = Target(base, url=base, token=token, url_by="url")
         return cls._of(target, access, settings, {}, DEFAULT_LIMITS)
 
     @classmethod

@@ -116,6 +116,7 @@ def _target(where: str, text: bytes, target: Target) -> Target:
     return structs.replace(
         target,
         url=target.url if line.url is None else require_base_url(line.url, f"{where}: url"),
+        url_by=target.url_by if line.url is None else f"{where}: url",
         token_file=None if line.token_file is None else Path(line.token_file).expanduser(),
         token_command=line.token_command,
         token_file_by=f"{where}: token_file",

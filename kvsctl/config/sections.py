@@ -27,7 +27,10 @@ _HINT_FOR_SECRETS: Final = (
 
 
 def check_names(config: ConfigFile) -> None:
-    """Raise UsageError for an unknown name in any section, with its line and the nearest name."""
+    """Raise UsageError for an unknown name in any section, with its line and the nearest name.
+
+    Raise it, too, for a setting that has no effect, as its target is built in.
+    """
     for target, section in config.sections.items():
         for name in section:
             if name not in _KNOWN:
@@ -35,6 +38,11 @@ def check_names(config: ConfigFile) -> None:
                 raise UsageError(
                     f'{place}: unknown setting "{name}" in [targets.{target}]', _hint_of(name)
                 )
+        for name in sorted(_WITHOUT_EFFECT.get(target, frozenset()) & section.keys()):
+            raise UsageError(
+                f"{config.section(target).place(name)} has no effect, as this target is built in",
+                "Give your own target another name.",
+            )
 
 
 def _hint_of(name: str) -> str:
@@ -45,13 +53,8 @@ def _hint_of(name: str) -> str:
     return hint_of(name, _KNOWN)
 
 
-def check_section(name: str | None, section: Section) -> None:
+def check_section(section: Section) -> None:
     """Raise UsageError for a value in the section of a target that cannot be used."""
-    for key in sorted(_WITHOUT_EFFECT.get(name or "", frozenset()) & section.keys()):
-        raise UsageError(
-            f"{section.place(key)} has no effect, as this target is built in",
-            "Give your own target another name.",
-        )
     for key in sorted(set(TEXTS) & section.keys()):
         if not isinstance(section[key], str) or not section[key]:
             raise UsageError(f"{section.place(key)} must be a string that is not empty")

@@ -18,13 +18,14 @@ from kvsctl.errors import UsageError
 
 FORGE_URL: Final = "https://api.atlassian.com/forge/storage/kvs"
 """The public base URL; the contract's section "Where and who"."""
+PROXY_VARIABLE: Final = "FORGE_EGRESS_PROXY_URL"
 _INSTALLATION = re.compile(r"[\x21-\x7e]{1,300}")
 # Even if empty: that is how a missing secret looks in a job of many CI services.
 _SIGNS_OF_SETTINGS: Final = (
     "KVSCTL_TARGET",
     "KVSCTL_URL",
     "KVSCTL_TOKEN",
-    "FORGE_EGRESS_PROXY_URL",
+    PROXY_VARIABLE,
 )
 _READ_ONLY: Final = "KVSCTL_READ_ONLY"
 _ON: Final = frozenset({"1", "true", "yes", "on"})
@@ -56,7 +57,8 @@ class Target(msgspec.Struct, frozen=True):
     """A store: `local_path` is set for the embedded emulator, `url` for every other target.
 
     At most one of the three token fields is set; if none is, requests carry no token.
-    `token_file_by`: the option that named the token file; "" if it was the section.
+    `token_file_by`: the option that named the token file; "" if it was the section. `url_by`: the
+    same for the URL, an option, a variable or a line of a file.
     `installation` is whose store it is, if that is known. `is_proxied`: it is the proxy of a Forge
     Container, which is told the installation and needs no token. `section` is the target's table in
     the configuration file. `is_read_only`: nothing may be written to it. `is_protected`: only if
@@ -73,6 +75,7 @@ class Target(msgspec.Struct, frozen=True):
     token: str | None = None
     installation: str | None = None
     token_file_by: str = ""
+    url_by: str = ""
     section: Section = msgspec.field(default_factory=Section)
     is_read_only: bool = False
     is_protected: bool = False
@@ -103,6 +106,10 @@ class Target(msgspec.Struct, frozen=True):
         """Return what named the token file."""
         return self.token_file_by or self.section.place("token_file")
 
+    def url_place(self) -> str:
+        """Return what gave the URL; an empty text if nothing did, as for a built-in target."""
+        return self.url_by or (self.section.place("url") if "url" in self.section else "")
+
     @property
     def _service(self) -> tuple[object, ...]:
         url = (self.url or "").rstrip("/").casefold()
@@ -127,7 +134,7 @@ def choose_target(
     name, url = _choice(flags, environ, config, is_on_terminal=is_on_terminal)
     section = Section() if name is None else config.section(name)
     check_names(config)
-    check_section(name, section)
+    check_section(section)
     return structs.replace(
         _target(name, url, section, flags, environ, config),
         is_read_only=_is_read_only(environ) or section.get("read_only", False),
@@ -181,6 +188,7 @@ def _target(
         token=token,
         installation=installation,
         token_file_by="--token-file" if flags.token_file else "",
+        url_by="" if name is not None else _given_url_by(flags),
         section=section,
         is_bridge=is_bridge,
     )
@@ -196,6 +204,10 @@ def _installation(flags: TargetFlags, section: Section) -> tuple[str | None, Pla
 def _place_of_url(flags: TargetFlags, name: str | None, section: Section) -> Place:
     if name is not None:
         return partial(section.place, "url")
+    return _given_url_by(flags)
+
+
+def _given_url_by(flags: TargetFlags) -> str:
     return flags.url_by if flags.url else "KVSCTL_URL"
 
 
@@ -281,15 +293,22 @@ def _container(environ: Mapping[str, str], flags: TargetFlags, section: Section)
         )
     else:
         checked_installation(installation, place)
-    return Target("container", url=url, installation=installation, section=section, is_proxied=True)
+    return Target(
+        "container",
+        url=url,
+        installation=installation,
+        section=section,
+        is_proxied=True,
+        url_by=PROXY_VARIABLE,
+    )
 
 
 def proxy_url(environ: Mapping[str, str]) -> str:
     """Return the URL of a container's proxy, without a final slash. Raise UsageError."""
-    proxy = environ.get("FORGE_EGRESS_PROXY_URL")
+    proxy = environ.get(PROXY_VARIABLE)
     if not proxy:
         raise UsageError(
-            "FORGE_EGRESS_PROXY_URL is not set",
+            f"{PROXY_VARIABLE} is not set",
             "The target container works only inside a Forge Container.",
         )
     return proxy.rstrip("/")

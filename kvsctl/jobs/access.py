@@ -75,7 +75,7 @@ def _warn_of_unsafe_url(job: BatchJob, environment: Environment) -> None:
     from kvsctl.service.transport.urls import require_safe
 
     try:
-        require_safe(job.target.url, allow_http=job.allow_http)
+        require_safe(job.target.url, allow_http=job.allow_http, place=job.target.url_place)
     except UsageError as error:
         environment.warn(f"{error.message}: the run will be refused")
 

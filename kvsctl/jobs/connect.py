@@ -43,7 +43,7 @@ def credentials_of(target: Target, *, allow_http: bool) -> Credentials:
         return Credentials(None, bearer)
     from kvsctl.service.transport.urls import is_loopback_url, require_safe
 
-    require_safe(target.url, allow_http=allow_http)
+    require_safe(target.url, allow_http=allow_http, place=target.url_place)
     source = _token_source(target)
     if isinstance(source, TokenFile):
         _require_no_named_pipe(source)

@@ -36,17 +36,20 @@ class PingUrl(msgspec.Struct, frozen=True):
     query: str
 
     @classmethod
-    def of(cls, text: str, *, allow_http: bool) -> "PingUrl":
-        """Return the URL. Raise UsageError, which does not quote it, if it cannot be used."""
+    def of(cls, text: str, *, allow_http: bool, place: str = "--ping-url") -> "PingUrl":
+        """Return the URL. Raise UsageError, which does not quote it, if it cannot be used.
+
+        The message begins with `place`, where the URL was given.
+        """
         base, _, query = text.partition("?")
         try:
             require_safe(base, allow_http=allow_http)
             parsed_url(text)
         except UsageError as error:
             hint = error.hint if error.message.startswith("http://") else None
-            raise UsageError(f"--ping-url: {error.message}", hint) from None
+            raise UsageError(f"{place}: {error.message}", hint) from None
         except ValueError as error:
-            raise UsageError(f"--ping-url: the URL is not valid: {error}") from None
+            raise UsageError(f"{place}: the URL is not valid: {error}") from None
         return cls(base.rstrip("/"), f"?{query}" if query else "")
 
     @property

@@ -13,6 +13,7 @@ from kvsctl.jobs.connect import credentials_of
 from tests.support.commands.command import Command
 
 _FLAGS = TargetFlags("a")
+_IN_CONTAINER = ("get", "a", "-t", "container", "--installation", "i")
 _URL = 'url = "https://a.example"\n'
 
 
@@ -47,6 +48,10 @@ def _chosen(folder: Path, text: str, flags: TargetFlags = _FLAGS) -> Target:
         ),
         (f'{_URL}installation = "x"\n', 4, "installation x: only the target container and bridges"),
         (f'kind = "bridge"\n{_URL}installation = "x y"\n', 5, "installation: the installation is"),
+        ('url = "htps://x"\n', 3, "url: the URL must begin with https://"),
+        ('url = "http://u:pw@x"\n', 3, "url: the URL contains a user name or password"),
+        ('url = "https://x:0"\n', 3, "url: the URL is not valid: the port"),
+        ('url = "http://x.example"\n', 3, "url: http:// to x.example is refused"),
         ('url = "https://a.example/v1"\n', 3, "url: the URL ends in /v1"),
     ],
 )
@@ -55,6 +60,40 @@ def test_a_value_of_the_file(tmp_path: Path, section: str, line: int, message: s
         _chosen(tmp_path, f"# mine\n[targets.a]\n{section}")
     place = f"{tmp_path / 'c.toml'}:{line}: [targets.a] "
     assert caught.value.message.startswith(f"{place}{message}")
+    assert "pw" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("variables", "words", "place"),
+    [
+        ({"KVSCTL_URL": "foo"}, ("get", "a"), "KVSCTL_URL"),
+        ({}, ("get", "a", "--url", "foo"), "--url"),
+        ({}, ("set", "-n", "a=1", "--url", "foo"), "--url"),
+        ({}, ("diff", "-t", "local", "--from", "ftp://foo"), "--from"),
+        ({"FORGE_EGRESS_PROXY_URL": "foo"}, _IN_CONTAINER, "FORGE_EGRESS_PROXY_URL"),
+        (
+            {"FORGE_EGRESS_PROXY_URL": "foo"},
+            ("get", "a", "-t", "container", "--all-installations"),
+            "FORGE_EGRESS_PROXY_URL",
+        ),
+    ],
+)
+def test_a_url_that_is_not_one(
+    kvsctl: Command, variables: dict[str, str], words: tuple[str, ...], place: str
+) -> None:
+    is_dry_run = "-n" in words
+    ended = kvsctl.having(**variables)(*words, status=0 if is_dry_run else 2)
+    text = " ".join(ended.err.decode().split())
+    assert f"{place}: the URL must begin with https:// (or http:// for this machine)" in text
+    if not is_dry_run:
+        assert "Give a URL such as https://api.atlassian.com/forge/storage/kvs." in text
+
+
+def test_a_ping_url_that_is_not_one_names_its_variable(kvsctl: Command) -> None:
+    having = kvsctl.having(KVSCTL_PING_URL="foo")
+    assert b"KVSCTL_PING_URL: the URL must" in having("get", "-t", "local", "a", status=2).err
+    words = ("get", "-t", "local", "a", "--ping-url", "foo")
+    assert b"kvsctl: --ping-url: the URL must" in having(*words, status=2).err
 
 
 def test_a_token_file_of_the_file(tmp_path: Path) -> None:

@@ -40,11 +40,10 @@ class StoreSide(msgspec.Struct, frozen=True):
 
     def credentials(self) -> Credentials:
         """Return its credentials. Raise UsageError: see `jobs.connect.credentials_of`."""
-        has_token = self.target.token_file or self.target.token_command or self.target.token
         try:
             return credentials_of(self.target, allow_http=self.allow_http)
         except UsageError as error:
-            if self.is_source and not has_token:
+            if self.is_source and "KVSCTL_TOKEN" in (error.hint or ""):
                 error.hint = _OWN_CREDENTIALS
             raise
 

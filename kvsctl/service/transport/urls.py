@@ -5,6 +5,7 @@ URLs are parsed without httpx: importing it takes longer than most commands.
 
 import ipaddress
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
@@ -15,6 +16,7 @@ from kvsctl.errors import UsageError
 _HOST: Final = re.compile(r"[a-z0-9._~!$&'()*+,;=-]+")
 _MAX_CHARACTERS: Final = 65_536
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_EXAMPLE: Final = "Give a URL such as https://api.atlassian.com/forge/storage/kvs."
 _PATH_SAFE: Final = "/%:@!$&'()*+,;=~-._"
 
 
@@ -118,15 +120,28 @@ def is_loopback_url(url: str) -> bool:
     return is_loopback(parsed_url(url).host)
 
 
-def require_safe(url: str, *, allow_http: bool) -> None:
-    """Raise UsageError for a URL that must not be used, such as plain http beyond loopback."""
+def require_safe(url: str, *, allow_http: bool, place: Callable[[], str] = lambda: "") -> None:
+    """Raise UsageError for a URL that must not be used, such as plain http beyond loopback.
+
+    The message begins with `place()`, where the URL was given, if that is not empty.
+    """
+    try:
+        _require_safe(url, allow_http=allow_http)
+    except UsageError as error:
+        where = place()
+        raise UsageError(
+            f"{where}: {error.message}" if where else error.message, error.hint
+        ) from None
+
+
+def _require_safe(url: str, *, allow_http: bool) -> None:
     try:
         parsed = parsed_url(url)
     except InvalidUrlError as error:
-        raise UsageError(f"the URL is not valid: {error}") from None
+        raise UsageError(f"the URL is not valid: {error}", _EXAMPLE) from None
     if parsed.scheme not in _DEFAULT_PORTS or not parsed.host:
         raise UsageError(
-            "the URL must begin with https:// (or http:// for this machine) and a host"
+            "the URL must begin with https:// (or http:// for this machine) and a host", _EXAMPLE
         )
     if "@" in urlsplit(url).netloc:
         raise UsageError(
@@ -138,7 +153,9 @@ def require_safe(url: str, *, allow_http: bool) -> None:
             "the URL contains a query or a fragment", "Remove everything from ? or # on."
         )
     if parsed.port == 0:
-        raise UsageError("the URL is not valid: the port must be a number from 1 to 65535")
+        raise UsageError(
+            "the URL is not valid: the port must be a number from 1 to 65535", _EXAMPLE
+        )
     if parsed.scheme == "http" and not (allow_http or is_loopback(parsed.host)):
         raise UsageError(
             f"http:// to {parsed.host} is refused: {parsed.host} is not this machine",

@@ -96,6 +96,15 @@ def test_targets_has_those_that_are_built_in_too(kvsctl: Command) -> None:
     assert [one["name"] for one in document["targets"]] == ["local", "forge", "container", "a"]
 
 
+@pytest.mark.parametrize("words", [("show", "-t", "forge"), ("targets",)])
+def test_a_setting_of_a_built_in_target_without_effect_is_an_error(
+    kvsctl: Command, words: tuple[str, ...]
+) -> None:
+    path = _written(kvsctl, '[targets.local]\nurl = "https://a.example"\n')
+    ended = kvsctl("config", *words, status=2)
+    assert f"{path}:2: [targets.local] url has no effect" in ended.err.decode()
+
+
 @pytest.mark.parametrize("words", [("show", "-t", "local"), ("targets",)])
 def test_a_misspelt_name_is_an_error(kvsctl: Command, words: tuple[str, ...]) -> None:
     path = _written(kvsctl, "[targets.a]\nretrys = 1\n")

@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from kvsctl.bulk.retrying.policy import RetryPolicy
-from kvsctl.config.targets import Target
+from kvsctl.config.targets import PROXY_VARIABLE, Target
 from kvsctl.jobs.installations.choosing.proxy_list import ProxyList
 from kvsctl.service.installations import Installation, InstallationsClient
 from kvsctl.service.transport.choose import over_network
@@ -25,7 +25,7 @@ class ByProxy(msgspec.Struct, frozen=True):
 
     async def pages(self) -> AsyncIterator[Sequence[Installation]]:
         """Yield the installations, page by page. Raise KvsctlError: see `ProxyList`."""
-        require_safe(self.proxy_url, allow_http=self.allow_http)
+        require_safe(self.proxy_url, allow_http=self.allow_http, place=lambda: PROXY_VARIABLE)
         carrier = over_network(self.proxy_url, self.timeout_seconds)
         try:
             client = InstallationsClient(carrier, self.timeout_seconds)
