@@ -22,7 +22,7 @@ from kvsctl.bulk.events import Listener
 from kvsctl.client.asynchronous import PLAIN, AsyncClient, Given, Place
 from kvsctl.client.feeds import CallersThread, is_iterable
 from kvsctl.client.items import Key
-from kvsctl.client.loop_thread import LoopThread, Taking, result_of
+from kvsctl.client.loop_thread import LoopThread, Taking, kept, result_of
 from kvsctl.client.opening import Settings
 from kvsctl.client.options import Covered, IfAbsent, Ttl, compared_with_itself, other_not_open
 from kvsctl.client.results import Result
@@ -289,7 +289,7 @@ class Client:
 
         async def collect(covered: Covered, note: Listener) -> Any:
             listed = self._started(lambda: self._client._collect(covered, note, listeners))
-            return await asyncio.wrap_future(listed)
+            return (await asyncio.wrap_future(listed))()
 
         return collect
 
@@ -341,7 +341,7 @@ class Client:
         """Carry out a coroutine on the client's loop, and wait for it."""
         return result_of(self._started(work))
 
-    def _started(self, work: Callable[[], Coroutine[Any, Any, _T]]) -> "Future[_T]":
+    def _started(self, work: Callable[[], Coroutine[Any, Any, _T]]) -> "Future[Callable[[], _T]]":
         thread = self._thread
         if thread is None:
             raise UsageError("the client is not open", "Use it in a with block.")
@@ -354,7 +354,7 @@ class Client:
         with self._guard:
             if self._thread is not thread:
                 raise cut_off()
-            return asyncio.run_coroutine_threadsafe(work(), thread.loop)
+            return asyncio.run_coroutine_threadsafe(kept(work()), thread.loop)
 
 
 def _called_by_a_listener() -> UsageError:

@@ -3,9 +3,9 @@
 import asyncio
 import os
 import threading
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from concurrent.futures import CancelledError, Future
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, NoReturn, TypeVar
 
 from kvsctl.client.session import cut_off
 from kvsctl.jobs.event_loop import quick_loop
@@ -87,11 +87,32 @@ class Taking(Generic[_T]):
             await self._lists.aclose()
 
 
-def result_of(future: "Future[_T]") -> _T:
-    """Wait for a call. Cut it off if this thread is interrupted meanwhile."""
+async def kept(work: Coroutine[Any, Any, _T]) -> Callable[[], _T]:
+    """Carry out work, and return what returns its result or raises its exception.
+
+    A future of another thread would raise a new exception in the place of some, such as
+    TimeoutError, without the notes of the first.
+    """
     try:
-        return future.result()
+        result = await work
+    except Exception as error:
+        return _raising(error)
+    return lambda: result
+
+
+def _raising(error: Exception) -> Callable[[], NoReturn]:
+    def fail() -> NoReturn:
+        raise error
+
+    return fail
+
+
+def result_of(future: "Future[Callable[[], _T]]") -> _T:
+    """Wait for a call that `kept` carries out. Cut it off if this thread is interrupted."""
+    try:
+        ended = future.result()
     except CancelledError:
         raise cut_off() from None
     finally:
         future.cancel()  # nothing, unless this thread was interrupted
+    return ended()

@@ -8,6 +8,7 @@ import sys
 import textwrap
 import threading
 from collections.abc import Callable, Iterator
+from concurrent import futures
 from typing import Any
 
 import pytest
@@ -216,17 +217,21 @@ def test_a_client_may_be_closed_by_another_thread_meanwhile(
     assert raised == []
 
 
-def test_a_generator_that_raises_midway_costs_no_record_before_it() -> None:
+@pytest.mark.parametrize("kind", [LookupError, TimeoutError, futures.CancelledError])
+def test_a_generator_that_raises_midway_costs_no_record_before_it(kind: type[Exception]) -> None:
+    error = kind("the database is gone")
+
     def failing() -> Iterator[dict[str, Any]]:
         for number in range(2500):
             yield {"key": f"k{number:04}", "value": number}
         yield from [{"key": "no/key", "value": 1}] * 10
-        raise LookupError("the database is gone")
+        raise error
 
     with Client(URL, transport=in_process(URL, in_memory(), 30)) as client:
-        with pytest.raises(LookupError, match="the database is gone") as caught:
+        with pytest.raises(kind, match="the database is gone") as caught:
             client.set_many(failing())
         assert len([*client.scan()]) == 2500
+    assert caught.value is error
     assert caught.value.__notes__ == [
         "kvsctl: of 2,510 records given before, 2,500 succeeded, 10 failed"
     ]
