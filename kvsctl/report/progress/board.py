@@ -84,7 +84,10 @@ class Board:
         done = min(1.0, weight / self._total) if self._total else None
         whole = self._finished + self._total
         seconds = None
-        if done:
+        stuck = sum(_is_stuck(part) for part in parts)
+        if done and stuck and stuck == len(parts):
+            self._end.seconds_left(now, None)  # nothing says when they continue
+        elif done:
             # Its parts know their quotas: it does not end before the last of those at work.
             longest = max((part.seconds_left or 0.0 for part in parts), default=0.0)
             by_share = (now - self._began_at) * (1 - done) / done
@@ -102,9 +105,14 @@ class Board:
             retries=tally.retries + sum(part.retries for part in parts),
             is_listed=is_listed,
             parts=f"{self._finished + ended:,} of {whole:,} {self._noun}s",
-            is_least=any(part.is_least for part in parts),
+            is_least=bool(stuck) or any(part.is_least for part in parts),
         )
 
     def parts(self) -> Sequence[Standing]:
         """Return how far each part is that is at work. See Followed."""
         return [one.standing() for one in list(self._at_work) if one is not None]
+
+
+def _is_stuck(part: Standing) -> bool:
+    """Return whether a part waits, and nothing says how long it takes."""
+    return part.pause is not None and part.seconds_left is None and not part.is_listed

@@ -15,7 +15,8 @@ _LITTLE_OF_A_WAIT: Final = 0.05
 class Done(NamedTuple):
     """What a run has done in `seconds`, for `quota_seconds` of which it waited for its quota.
 
-    Units are those of the kind that it used more of.
+    Outages are left out, and so are requests that failed. Units are those of the kind that it used
+    more of.
     """
 
     records: int
@@ -107,12 +108,15 @@ class RequiredWaits:
         between = self._records / self._count
         if self._count > 1 and self._records > self._first_records:  # the first may be a burst
             between = (self._records - self._first_records) / (self._count - 1)
+        between = max(between, done.records - self._records)  # there was none for so long
         before_next = max(0.0, between - (done.records - self._records))
         later = max(0, math.ceil((left - before_next) / between - _LITTLE_OF_A_WAIT))
         wait_seconds = self._ends_at - self._began_at
         if self._count > 1:  # the first may have begun in the middle of a window
             total = self._seconds_before + wait_seconds
             wait_seconds = (total - self._first_seconds) / (self._count - 1)
+        if not self._is_known:  # a guess: nothing says that there is another wait
+            later = 0
         working = max(0.0, done.seconds - done.quota_seconds) * left / done.records
         return max(0.0, self._ends_at - now) + working + later * wait_seconds
 

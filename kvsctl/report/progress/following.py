@@ -7,10 +7,11 @@ from typing import Final
 
 import msgspec
 
-from kvsctl.bulk.events import Event, PageListed, Waiting, WaitReason
+from kvsctl.bulk.events import Event, PageListed, RequestEnded, Waiting, WaitReason
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.bulk.pacing.pace import Pace
 from kvsctl.limits import DEFAULT_LIMITS
+from kvsctl.model import Verb
 from kvsctl.report.escape import visible
 from kvsctl.report.progress.estimate import (
     Done,
@@ -29,6 +30,8 @@ _STILL_SECONDS: Final = 1.0
 _SILENT_SECONDS: Final = 3.0
 """An answer that takes longer is a pause, too."""
 _PLACE_COLUMNS: Final = 30
+_OUTAGES: Final = frozenset({WaitReason.UNREACHABLE, WaitReason.FAILING, WaitReason.RETRYING})
+"""While nothing is settled for one of these reasons, the time left stands still."""
 
 
 class Input(msgspec.Struct, frozen=True):
@@ -70,7 +73,7 @@ class Following:
     are in flight. Create it when the run begins. Other threads may ask for its standing.
     """
 
-    wants = frozenset({Waiting, PageListed})
+    wants = frozenset({Waiting, PageListed, RequestEnded})
 
     def __init__(
         self,
@@ -93,8 +96,8 @@ class Following:
         self._began_at = now = clock()
         self._records_before = tally.records
         self._settled_before = settled_of(tally)
-        self._requests_before = tally.requests
-        self._units_before = tally.units_read, tally.units_write
+        self._requests = self._units_read = self._units_write = 0
+        """Of requests that did not fail: retries say nothing of the records that are left."""
         self._pages = self._listed = 0
         self._prefix = ""
         self._waiting: Waiting | None = None
@@ -102,19 +105,29 @@ class Following:
         self._shown_until = -1.0
         self._count = self._ended = -1
         self._moved_at = self._answered_at = self._looked_at = now
-        self._quota_seconds = 0.0
+        self._quota_seconds = self._outage_seconds = 0.0
         self._rate = Rate(now, 0 if self._input.lists_only else self._settled_before)
         self._end = SteadyEnd()
         self._required = RequiredWaits()
 
     def __call__(self, event: Event) -> None:
-        """Take a wait, or a page of a listing."""
-        if isinstance(event, PageListed):
+        """Take a request, a wait, or a page of a listing."""
+        if isinstance(event, RequestEnded):
+            if event.trouble is None:
+                self._requests += 1
+                if event.verb is Verb.GET:
+                    self._units_read += event.units
+                else:
+                    self._units_write += event.units
+        elif isinstance(event, PageListed):
             self._pages += 1
             self._listed += event.records
             self._prefix = event.prefix
         elif isinstance(event, Waiting):
             before, until = self._waiting, self._clock() + event.wait_seconds
+            is_first = before is None and self._count != self._settled_before
+            if is_first and event.reason in _OUTAGES:  # which began when the service fell silent
+                self._outage_seconds += max(0.0, self._looked_at - self._moved_at)
             is_same = before is not None and event.reason is before.reason
             self._waits_until = max(self._waits_until, until) if is_same else until
             self._waiting = event
@@ -158,22 +171,22 @@ class Following:
         return total_of(source.fraction_read(), read + source.passed())
 
     def _seconds_left(self, now: float, left: float, settled: int) -> float | None:
-        tally, (reads, writes) = self._tally, self._units_before
         done = Done(
             settled - self._settled_before,
-            tally.requests - self._requests_before,
-            max(tally.units_read - reads, tally.units_write - writes),
-            now - self._began_at,
+            self._requests,
+            max(self._units_read, self._units_write),
+            now - self._began_at - self._outage_seconds,
             self._quota_seconds + self._required.waited_seconds(now),
         )
         seconds = seconds_left(left, done, self._pace, self._batch_records)
+        worked_until = now - self._outage_seconds
         if not left or (seconds is None and not self._required):
-            return self._end.seconds_left(now, seconds)
+            return self._end.seconds_left(worked_until, seconds)
         seconds = max(seconds or 0.0, self._required.seconds_left(now, left, done))
         wait = 0.0 if self._waiting is None else self._waits_until - now
         is_same_pause = wait > 0 and self._waits_until == self._shown_until
         self._shown_until = self._waits_until
-        shown = self._end.seconds_left(now, seconds, may_grow=not is_same_pause)
+        shown = self._end.seconds_left(worked_until, seconds, may_grow=not is_same_pause)
         return None if shown is None else max(shown, wait)
 
     def _note_required(self, waiting: Waiting) -> None:
@@ -191,6 +204,8 @@ class Following:
         is_for_quota = is_for_quota and not self._required  # which counts such waits from then on
         if is_for_quota and count == self._count:
             self._quota_seconds += now - self._looked_at
+        elif count == self._count and self._is_outage(now):
+            self._outage_seconds += now - self._looked_at
         self._looked_at = now
         ended = self._tally.requests + self._pages
         if count != self._count:
@@ -199,6 +214,13 @@ class Following:
                 self._waiting = None
         if ended != self._ended:
             self._ended, self._answered_at = ended, now
+
+    def _is_outage(self, now: float) -> bool:
+        """Return whether the service fails, or has not answered at all."""
+        if self._waiting is not None:
+            return self._waiting.reason in _OUTAGES
+        is_silent = now - self._answered_at >= _SILENT_SECONDS and self._in_flight() > 0
+        return is_silent and self._count == self._settled_before
 
     def _pause(self, now: float, *, is_listing: bool) -> Pause | None:
         if now - self._moved_at < _STILL_SECONDS:

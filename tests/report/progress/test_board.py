@@ -67,6 +67,20 @@ def test_the_whole_does_not_end_before_its_parts() -> None:
         assert job.board.standing().seconds_left == pytest.approx(400)
 
 
+def test_no_time_is_shown_while_nothing_says_when_a_part_continues() -> None:
+    job, throttled = Job(), Standing("b", done=0.0, pause=Pause("throttled (HTTP 429)", ""))
+    with job.board.showing(Part(throttled)):
+        for _ in range(9):
+            job.end(100)
+        job.now = 10.0
+        assert job.board.standing().seconds_left is None
+        with job.board.showing(Part(Standing("c", 50, done=0.5, seconds_left=40.0))):
+            job.now = 20.0
+            standing = job.board.standing()
+    assert standing.seconds_left == pytest.approx(40)
+    assert standing.is_least
+
+
 def test_the_time_until_a_part_works_is_not_that_of_work() -> None:
     job = Job()
     part = Part(Standing("a", 0, done=0.0))

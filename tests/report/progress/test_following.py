@@ -50,6 +50,13 @@ def settled(count: int) -> Settled:
     return Settled([succeeded(0)] * count)
 
 
+def refused(status: int = 503) -> RequestEnded:
+    return RequestEnded(
+        Verb.SET, 25, status, 0.1, 9, 9, 1, is_retry=True, trouble="SERVER_ERROR: no",
+        is_throttled=status == 429,
+    )  # fmt: skip
+
+
 def answered(units: int = 1, *, is_retry: bool = False) -> RequestEnded:
     return RequestEnded(Verb.SET, 25, 200, 0.1, 9, 9, units, is_retry)
 
@@ -163,6 +170,67 @@ class TestTheQuota:
         for _ in range(50):
             standing = bench.pass_(seconds=1)
         assert standing.seconds_left == pytest.approx(6, abs=1)
+
+
+class TestTroubles:
+    """200,000 records at four requests per second: 2,000 seconds."""
+
+    def _bench(self) -> Bench:
+        bench = Bench(pace=Pace(requests_per_second=4))
+        bench.fraction = 1.0
+        return bench
+
+    def test_requests_that_failed_do_not_move_the_end(self) -> None:
+        bench = self._bench()
+        bench.pass_(RecordsRead(200_000), refused(), refused(), refused(429))
+        standing = bench.pass_(settled(100), *[answered()] * 4, seconds=1)
+        assert standing.seconds_left == pytest.approx(2000, rel=0.01)
+
+    @pytest.mark.parametrize("count", [1, 3])
+    def test_refusals_of_which_nothing_says_that_they_recur_do_not_move_it(
+        self, count: int
+    ) -> None:
+        bench = self._bench()
+        bench.pass_(RecordsRead(200_000))
+        for _ in range(count):
+            bench.pass_(settled(100), *[answered()] * 4, seconds=1)
+            standing = bench.pass_(refused(429), Waiting(Why.THROTTLED, 1.0), seconds=1)
+            assert standing.seconds_left == pytest.approx(2000, rel=0.05)
+            assert standing.is_least
+
+    @pytest.mark.parametrize("before", [0, 1000])
+    @pytest.mark.parametrize("why", [Why.UNREACHABLE, Why.FAILING, Why.RETRYING])
+    def test_the_time_left_stands_still_in_an_outage(self, why: Why, before: int) -> None:
+        bench = self._bench()
+        seconds = before / 100
+        first = bench.pass_(RecordsRead(200_000), seconds=seconds)
+        if before:
+            first = bench.pass_(settled(before), *[answered()] * (before // 25))
+        assert first.seconds_left is not None
+        for _ in range(100):
+            during = bench.pass_(refused(), Waiting(why, 2.0), seconds=2)
+            assert during.seconds_left == pytest.approx(first.seconds_left)
+        after = bench.pass_(settled(400), *[answered()] * 16, seconds=4)
+        assert after.seconds_left == pytest.approx(first.seconds_left - 4, rel=0.01)
+
+    def test_the_silence_before_an_outage_is_part_of_it(self) -> None:
+        bench = self._bench()
+        bench.pass_(RecordsRead(200_000), seconds=10)
+        first = bench.pass_(settled(1000), *[answered()] * 40)
+        assert first.seconds_left is not None
+        for _ in range(30):
+            bench.pass_(seconds=1)
+        during = bench.pass_(refused(), Waiting(Why.RETRYING, 5.0), seconds=5)
+        assert during.seconds_left == pytest.approx(first.seconds_left, rel=0.01)
+
+    def test_it_stands_still_while_nothing_is_answered(self) -> None:
+        bench = self._bench()
+        first = bench.pass_(RecordsRead(200_000))
+        assert first.seconds_left is not None
+        for _ in range(60):
+            during = bench.pass_(seconds=1)
+        assert during.seconds_left is not None
+        assert first.seconds_left - 4 <= during.seconds_left <= first.seconds_left
 
 
 class TestAPause:
