@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from kvsctl.emulator import embedded
+from kvsctl.emulator import EmulatorOptions, embedded
+from kvsctl.emulator.options import parse_token
 from tests.support.commands.command import Command
 from tests.support.commands.emulated_terminal import emulated_terminal, started
-from tests.support.commands.pseudo_terminal import in_terminal
+from tests.support.commands.pseudo_terminal import Screen, in_terminal
 from tests.support.commands.server import served
 from tests.support.needs import IS_POSIX, only_on
 
@@ -195,12 +196,63 @@ def test_init_asks_on_a_terminal(kvsctl: Command, url: str) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def _shown(screen: Screen) -> str:
+    """Return what a terminal showed, without the ends of its lines."""
+    return " ".join(screen.text.split())
+
+
 def test_init_asks_for_the_source_of_a_token(kvsctl: Command) -> None:
-    answers = b"a\nhttps://a.example\ny\n\n/no/such/program\nn\n"
+    answers = b"a\nhttps://a.example\ny\n\n/no/such/program\n'\n\x04"
     screen = in_terminal(kvsctl, "config", "init", typed=answers)
-    assert screen.status == 3, screen.text
-    assert "/no/such/program" in screen.text
+    assert screen.status == 2, screen.text
+    assert "kvsctl: no program has that name Give a command that prints" in _shown(screen)
+    assert "kvsctl: that is not a command: no closing quotation" in _shown(screen)
+    assert _shown(screen).count("Command that prints its token:") == 3
     assert not _file(kvsctl).exists()
+
+
+def test_init_asks_again_for_an_answer_that_cannot_be_used(kvsctl: Command, url: str) -> None:
+    answers = f"local\nserved\nhtps://x\n{url}/v1\n{url}\neyJtoken\nmaybe\nN\n9\nYES\n"
+    screen = in_terminal(kvsctl, "config", "init", typed=answers.encode())
+    assert screen.status == 0, screen.text
+    assert "the target local is built in Give your own another name." in _shown(screen)
+    assert "kvsctl: the URL must begin with https://" in _shown(screen)
+    assert "kvsctl: the URL cannot be used: the URL ends in /v1" in _shown(screen)
+    assert _shown(screen).count("kvsctl: the answer is neither y nor n") == 3
+    assert _shown(screen).count("Is that the URL of a bridge (y or n) [n]:") == 3
+    assert screen.text.count("eyJtoken") == 1, "only the terminal shows it, as it is typed"
+    assert _file(kvsctl).read_text() == f'default = "served"\n\n[targets.served]\nurl = "{url}"\n'
+
+
+def test_init_ends_if_no_answer_can_be_used(kvsctl: Command, url: str) -> None:
+    answers = f"served\n{url}\neyJ\neyJ\neyJ\n".encode()
+    screen = in_terminal(kvsctl, "config", "init", typed=answers)
+    assert screen.status == 2, screen.text
+    assert _shown(screen).endswith("kvsctl: the answer is neither y nor n: nothing was written")
+    assert not _file(kvsctl).exists()
+
+
+def test_init_does_not_take_a_token_for_a_file(kvsctl: Command) -> None:
+    answers = b"a\nhttps://a.example\nn\neyJtoken\neyJtoken\neyJtoken\n"
+    screen = in_terminal(kvsctl, "config", "init", typed=answers)
+    assert screen.status == 2, screen.text
+    assert "no file has that name: nothing was written" in _shown(screen)
+    assert screen.text.count("eyJtoken") == 3, "only the terminal shows it, as it is typed"
+
+
+@only_on(IS_POSIX, "the token command is a shell's")
+def test_init_asks_for_the_token_of_a_service_on_this_machine(
+    kvsctl: Command, tmp_path: Path
+) -> None:
+    options = EmulatorOptions(tokens=(parse_token("good"),))
+    with served(embedded(tmp_path / "closed.db", options)) as url:
+        answers = f"served\n{url}\nn\nn\n\nprintf good\n".encode()
+        screen = in_terminal(kvsctl, "config", "init", typed=answers)
+        assert screen.status == 0, screen.text
+        assert 'token_command = "printf good"' in _file(kvsctl).read_text()
+        ended = kvsctl("config", "init", "again", "--url", url, status=3)
+    assert b"Give --token-file or --token-command. Nothing was written." in ended.err
+    assert b"again" not in _file(kvsctl).read_bytes()
 
 
 def test_the_end_of_the_input_ends_the_questions(kvsctl: Command) -> None:

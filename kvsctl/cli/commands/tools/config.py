@@ -102,7 +102,8 @@ def init_command(given: Given) -> None:
     file gets mode 600; one that exists keeps its mode and what is in it.
     """
     from kvsctl.jobs.event_loop import on_a_loop
-    from kvsctl.jobs.settings.init import Wanted, init
+    from kvsctl.jobs.settings.dialogue import Wanted
+    from kvsctl.jobs.settings.init import init
     from kvsctl.report.console import Environment
 
     environment = Environment.of_process()
