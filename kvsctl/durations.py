@@ -37,15 +37,15 @@ def fractional_seconds(text: str, option: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise _not_a_duration(text, option) from None
+        raise _not_a_duration(text, option, "0.5s, 45s or 2m") from None
 
 
-def _not_a_duration(text: str, option: str) -> UsageError:
+def _not_a_duration(
+    text: str, option: str, examples: str = "45s, 30m, 12h, 7d or 2w"
+) -> UsageError:
     from kvsctl.jsontext import quoted  # not at the top: help needs no JSON
 
-    return UsageError(
-        f"{option} {quoted(text)}: not a duration", "Write it as 45s, 30m, 12h, 7d or 2w."
-    )
+    return UsageError(f"{option} {quoted(text)}: not a duration", f"Write it as {examples}.")
 
 
 def duration_text(seconds: int) -> str:

@@ -44,7 +44,7 @@ def _end(error: KvsctlError) -> NoReturn:
     """Print an error, for programs as well if they ask for it, and exit with its code."""
     _print_error(error)
     words = sys.argv[1:]
-    if "--json" in words:
+    if any(word.startswith("--json") for word in words):
         # Not before: most commands have no such end, and an import may fail as the command did.
         with suppress(Exception):
             from kvsctl.cli.errors.for_programs import command_path, is_wanted, print_error

@@ -26,6 +26,7 @@ from kvsctl.cli.stores import require_different, schedule_for, source_store, sto
 from kvsctl.comparison.joining import Change
 from kvsctl.config.file import read_config
 from kvsctl.errors import UsageError
+from kvsctl.files.descriptors import descriptor
 from kvsctl.jobs.compare.comparing import Comparison
 from kvsctl.jobs.compare.printing import DifferenceForm, DifferencePrinting
 from kvsctl.jobs.compare.reading import reader_of
@@ -80,7 +81,8 @@ def comparison(given: Given) -> Comparison:
     )
     require_matching_files(given, [*left, *right])
     source, target = (None if store is None else _listed(store, plan) for store in stores)
-    if _STDIN in (*left, *right) and not given.of(ReportOptions).quiet:
+    has_stdin = any(path == _STDIN or descriptor(path) == 0 for path in (*left, *right))
+    if has_stdin and not given.of(ReportOptions).quiet:
         Environment.of_process().say_stdin_is_read()
     compared = copy or source or records_of(given, left)
     assert not isinstance(compared, StoreSide)  # noqa: S101 - a source is always listed

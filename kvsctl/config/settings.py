@@ -111,6 +111,7 @@ def resolve_running(
 
 
 def _checked(given: Any, setting: Setting, where: Place) -> int | float:
+    text = given
     if setting.is_duration and isinstance(given, str):
         # Not at the top: help reads no durations.
         from kvsctl.durations import duration_seconds, fractional_seconds
@@ -128,6 +129,8 @@ def _checked(given: Any, setting: Setting, where: Place) -> int | float:
         kind = "a whole number" if setting.kind is int else "a number"
         raise UsageError(f"{place_text(where)}: expected {kind}, not {given!r}") from None
     if not setting.least <= value <= setting.most:
-        bounds = f"{setting.least:,g} to {setting.most:,.0f}"
-        raise UsageError(f"{place_text(where)}: expected {bounds}, not {value:,g}")
+        unit = " seconds" if setting.is_duration else ""
+        bounds = f"{setting.least:,g} to {setting.most:,.0f}{unit}"
+        shown = text if setting.is_duration and isinstance(text, str) else f"{value:,g}"
+        raise UsageError(f"{place_text(where)}: expected {bounds}, not {shown}")
     return value

@@ -318,9 +318,11 @@ def report_complete(
     if not job.reporting.quiet:
         if environment.log is not None:
             environment.log.end(document)
+        counts = f"{tally.records:,} records, {tally.succeeded:,} succeeded"
+        if tally.failed:
+            counts += f", {tally.failed:,} failed"
         environment.note(
-            f"already complete: {tally.records:,} records, {tally.succeeded:,} succeeded, "
-            f"{tally.failed:,} failed",
+            f"already complete: {counts}",
             "Use --retry-failed to retry the failures." if state.retryable else None,
         )
     return ExitStatus.OK

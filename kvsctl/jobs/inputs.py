@@ -9,6 +9,7 @@ import msgspec
 from kvsctl.bulk.events import Event
 from kvsctl.bulk.feeds import Feed, feed_of
 from kvsctl.bulk.pacing.pacer import Pacer
+from kvsctl.files.descriptors import descriptor
 from kvsctl.journal.fingerprint import Fingerprint, fingerprint
 from kvsctl.jsontext import quoted
 from kvsctl.records.inferred import ColumnTypes
@@ -100,8 +101,11 @@ class JobInput(Protocol):
 
 
 def say_stdin_is_read(source: JobInput, environment: Environment, *, is_quiet: bool) -> None:
-    """Say on a terminal that its lines are read, if the input has stdin."""
-    if _STDIN in source.places and not is_quiet:
+    """Say on a terminal that its lines are read, if the input has stdin, also as `/dev/stdin`."""
+    if not is_quiet and any(
+        place == _STDIN or (isinstance(place, Path) and descriptor(place) == _STDIN)
+        for place in source.places
+    ):
         environment.say_stdin_is_read()
 
 

@@ -79,5 +79,8 @@ def test_seconds_with_a_fraction_may_have_a_unit_too(name: str) -> None:
     assert getattr(_resolve(section={name: 30}), name) == 30
     with pytest.raises(UsageError, match="not a duration"):
         _resolve({name: "soon"})
-    with pytest.raises(UsageError, match=r"expected 0\.001 to"):
+    with pytest.raises(UsageError, match=r"expected 0\.001 to [0-9,]+ seconds, not 365d$"):
         _resolve({name: "365d"})
+    with pytest.raises(UsageError) as caught:
+        _resolve({name: "soon"})
+    assert caught.value.hint == "Write it as 0.5s, 45s or 2m."

@@ -37,7 +37,7 @@ def test_some_durations_have_a_fraction(text: str, seconds: float) -> None:
 def test_other_texts_are_no_duration_with_a_fraction(text: str) -> None:
     with pytest.raises(UsageError, match=r"^--timeout .*: not a duration$") as refused:
         fractional_seconds(text, "--timeout")
-    assert refused.value.hint == "Write it as 45s, 30m, 12h, 7d or 2w."
+    assert refused.value.hint == "Write it as 0.5s, 45s or 2m."
 
 
 @pytest.mark.parametrize(

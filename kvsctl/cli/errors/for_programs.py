@@ -16,8 +16,12 @@ _PRINT_RECORDS: Final = frozenset({"get", "list", "export", "du", "diff"})
 
 
 def is_wanted(words: Sequence[str]) -> bool:
-    """Return whether a command line asks for JSON, even one that cannot be read otherwise."""
-    return "--json" in words[: words.index("--") if "--" in words else None]
+    """Return whether a command line asks for JSON, even one that cannot be read otherwise.
+
+    It does with `--json=1`, too, although the option takes no value.
+    """
+    options = words[: words.index("--") if "--" in words else None]
+    return any(word.partition("=")[0] == "--json" for word in options)
 
 
 def command_path(words: Sequence[str]) -> str:

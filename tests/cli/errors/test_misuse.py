@@ -133,3 +133,10 @@ def test_no_command_shows_the_help(kvsctl: Command, words: list[str]) -> None:
     usage = f"\nUsage: {' '.join(['kvsctl', *words])} [OPTIONS] COMMAND [ARGS]...\n"
     assert usage in (ended.out + ended.err).decode()
     assert b"kvsctl: " not in ended.err
+
+
+def test_a_value_for_json_does_not_cost_the_json_of_the_error(kvsctl: Command) -> None:
+    for word in ("--json=1", "--json"):
+        [document] = kvsctl("set", word, "--tmeout", "3", status=2).lines
+        assert (document["command"], document["exit_code"]) == ("set", 2)
+    assert kvsctl("set", "--tmeout", "3", "--", "--json=1", status=2).out == b""

@@ -181,6 +181,7 @@ def test_a_run_that_is_killed_twice_ends_as_if_it_had_not_been(
     assert again.report["requests"] == requests, "nothing is sent for a complete journal"
     told = kvsctl(*(word for word in bench.journalled(verb) if word != "--json"), status=0)
     assert b"already complete: 1,500 records" in told.err
+    assert b" 0 failed" not in told.err
 
 
 def test_what_is_settled_is_not_sent_again(bench: Bench) -> None:

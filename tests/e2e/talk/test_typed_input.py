@@ -23,6 +23,8 @@ def local(kvsctl: Command) -> Command:
         (["set", "-n", "-f", "-"], _RECORD),
         (["get", "b", "-f", "-", "--ignore-missing"], b"a\n\x04"),
         (["delete", "-f", "-"], b"a\n\x04"),
+        (["set", "-f", "/dev/stdin"], _RECORD),
+        (["set", "-n", "-f", "/dev/fd/0"], _RECORD),
     ],
 )
 def test_it_is_said(local: Command, words: list[str], typed: bytes) -> None:
