@@ -47,7 +47,8 @@ class Ledger:
         except OSError as error:
             raise UsageError(f"cannot open the ledger {self._path}: {error.strerror}") from error
         try:
-            self._content = self._begun(now, starts_over=template.input.is_listing)
+            starts_over = template.input.is_listing and not ledgering.retries_failed
+            self._content = self._begun(now, starts_over=starts_over)
         except BaseException:
             os.close(self._fd)
             raise
@@ -92,7 +93,7 @@ class Ledger:
             self._append(line)
 
     def complete(self) -> KvsctlError | None:
-        """Note that all are finished. Return the error if something was not written."""
+        """Note that all installations have ended. Return the error if something was not written."""
         self._append(COMPLETE)
         return self.flushed()
 

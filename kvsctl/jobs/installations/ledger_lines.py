@@ -9,7 +9,6 @@ from msgspec.structs import asdict
 
 from kvsctl.bulk.outcomes.tally import RECORD_COUNTS, REQUEST_COUNTS, Tally
 from kvsctl.errors import ExitStatus, UsageError
-from kvsctl.jobs.installations.sums import FINISHED
 from kvsctl.jobs.job import JobEnd
 from kvsctl.journal.fingerprint import Fingerprint
 from kvsctl.journal.state import Totals
@@ -30,6 +29,7 @@ _NOTED: Final = frozenset(
         ExitStatus.UNREACHABLE,
     }
 )
+_FINISHED: Final = frozenset({ExitStatus.OK, ExitStatus.FAILURES})
 _CANARIES_START: Final = b'{"canaries":'
 _HEADER_START: Final = b'{"ledger":'
 COMPLETE: Final = b'{"complete":true}\n'
@@ -80,7 +80,7 @@ _decode_canaries: Final = msgspec.json.Decoder(_Canaries).decode
 class Content(msgspec.Struct):
     """What a ledger holds: the latest line of each installation. `valid_bytes`: all whole lines.
 
-    `canaries`: the installations that come first. `is_complete`: all installations are finished.
+    `canaries`: the installations that come first. `is_complete`: all installations have ended.
     """
 
     header: Header | None = None
@@ -167,7 +167,7 @@ def line_of(end: InstallationEnd, job_end: JobEnd | None) -> bytes | None:
 
 def is_finished(line: Line | None, *, retries_failed: bool) -> bool:
     """Return whether an installation with this line need not be worked on again."""
-    if line is None or line.exit_code not in FINISHED:
+    if line is None or line.exit_code not in _FINISHED:
         return False
     return line.exit_code == ExitStatus.OK or not retries_failed
 

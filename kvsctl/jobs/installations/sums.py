@@ -13,8 +13,6 @@ from kvsctl.report.dry_run import DryRun
 from kvsctl.report.installations.ends import InstallationEnd
 from kvsctl.report.store.rules import RuleReport
 
-FINISHED: Final = frozenset({ExitStatus.OK, ExitStatus.FAILURES})
-"""The exit codes of installations that need not be worked on again."""
 _BEFORE_INTERRUPTS: Final = (ExitStatus.DEFECT, ExitStatus.STREAM)
 
 
@@ -62,11 +60,6 @@ class Sum:
     def has_work_left(self) -> bool:
         """Whether an installation ended because the time was up."""
         return any(line.exit_code == ExitStatus.WORK_LEFT for line in self.lines)
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether all have ended in a way that need not be worked on again."""
-        return all(line.exit_code in FINISHED for line in self.lines)
 
     @property
     def not_begun(self) -> int:

@@ -222,11 +222,13 @@ class _Work:
         self._left = left
 
     def _settled(self) -> KvsctlError | None:
-        """Complete the ledger if all installations are finished. Return the error if that fails."""
+        """Complete the ledger if all installations have ended. Return the error if that fails."""
         if self._ledger is None:
             return None
-        is_finished = self._refusal is None and self._sum.is_finished
-        return self._ledger.complete() if is_finished else self._ledger.flushed()
+        is_whole = not (self._is_stopping or self._refusal or self._sum.not_begun)
+        if is_whole and not self._sum.has_work_left:
+            return self._ledger.complete()
+        return self._ledger.flushed()
 
     def _opened_report(self) -> ReportFile | None:
         path = self._job.reporting.report_path
