@@ -1,8 +1,8 @@
 """Refuse a variable of the environment whose name is nearly that of a setting.
 
-`KVSCTL_READONLY=1` would otherwise let a job write. A name that is not near to a known one may
-belong to another program: no command fails for it, and `kvsctl config show` says that it is not
-read.
+`KVSCTL_READONLY=1` would otherwise let a job write. A name that is not near to a known one, or that
+is a known one with more at its end, such as `KVSCTL_TOKEN_PROD`, may belong to another program: no
+command fails for it, and `kvsctl config show` says that it is not read.
 """
 
 from collections.abc import Iterable
@@ -29,7 +29,8 @@ def require_known(environ: Iterable[str]) -> None:
     for name in unknown(environ):
         from kvsctl.config.nearest import did_you_mean, near  # not at the top: only errors need it
 
-        if found := near(name.removeprefix(_PREFIX), DOCUMENTED):
+        given = name.removeprefix(_PREFIX)
+        if not given.startswith(tuple(DOCUMENTED)) and (found := near(given, DOCUMENTED)):
             guess = did_you_mean([_PREFIX + one for one in found])
             raise UsageError(f"unknown variable {name}", f"{guess} If not, unset {name}.")
 

@@ -68,6 +68,6 @@ def _text(picture: Path) -> str:
     for line in _lines(picture):
         if "━" in line:
             line = " ".join(re.sub(r"\d[\d,:]*", "0", re.sub("[━─]+", "━", line)).split())
-        line = re.sub(r"\d+\.\d+ s\b", "0 s", re.sub(r"[\d.,]+ keys/s", "0 keys/s", line))
+        line = re.sub(r"\d+\.\d+ s\b", "0 s", re.sub(r" · [\d.,]+ keys/s", "", line))
         lines.append(line)
     return "\n".join(lines)

@@ -73,9 +73,9 @@ def test_of_a_service_without_times_in_its_queries(
         assert kvsctl("list", "--url", url, "--newer-than", "1d", status=0).out == b"new\n"
 
 
-@pytest.mark.parametrize("words", [[], ["--consistent"]])
+@pytest.mark.parametrize(("words", "only"), [([], ""), (["--consistent"], ",only=batch/get")])
 def test_of_the_first_run_of_a_job_that_is_resumed(
-    kvsctl: Command, tmp_path: Path, clock: Clock, words: list[str]
+    kvsctl: Command, tmp_path: Path, clock: Clock, words: list[str], only: str
 ) -> None:
     output = tmp_path / "out.jsonl"
     records = [{"key": f"k:{n:04}", "value": n} for n in range(1500)]
@@ -83,7 +83,7 @@ def test_of_the_first_run_of_a_job_that_is_resumed(
     emulator = embedded(tmp_path / "db", None, clock)
     with served(emulator) as url:
         kvsctl("set", "-f", records_file(tmp_path / "in", records), "--url", url, status=0)
-        emulator.arm(read_faults("script=ok:ok:ok:ok:ok:ok:ok:ok,503=1"))
+        emulator.arm(read_faults(f"script=ok:ok:ok:ok:ok:ok:ok:ok,503=1{only}"))
         once = ("--retries", "1", "--give-up-after", "2")
         kvsctl(*export, *words, *once, "--url", url, status=4)
         assert output.with_name("out.jsonl.part").read_bytes().count(b"\n") > 0

@@ -125,8 +125,8 @@ ABOUT: Final[Mapping[tuple[str, ...], About]] = {
         examples=(
             (
                 "Check a file of installations",
-                """echo '{"installation": "one", "url": "http://127.0.0.1:8787"}' > one.jsonl""",
-                "kvsctl installations -t local --installations-file one.jsonl",
+                """echo '{"installation": "one", "url": "http://127.0.0.1:8787"}' > i""",
+                "kvsctl installations --url http://127.0.0.1:8787 --installations-file i",
             ),
             (
                 "List those that an emulator knows, as in a Forge Container",
