@@ -121,7 +121,10 @@ def require_writable(path: Path) -> None:
     if path.is_dir():
         raise UsageError(f"cannot write to {path}: Is a directory")
     if not path.parent.is_dir():
-        raise UsageError(f"cannot write to {path}: No such file or directory")
+        raise UsageError(
+            f"cannot write to {path}: No such file or directory",
+            f"The folder {path.parent} must exist.",
+        )
     checked = path if path.exists() else path.parent
     if not os.access(checked, os.W_OK):
         reason = errno.EROFS if _is_read_only(checked) else errno.EACCES

@@ -208,7 +208,11 @@ def too_many_failures(count: int) -> KvsctlError:
 
 
 def unreachable(fault: Fault) -> KvsctlError:
-    """Return the error of a run that got no answer at all."""
+    """Return the error of a job that got no answer, or, with a status, none but a failure."""
+    if fault.status is not None:
+        return TargetError(
+            f"the target fails: {fault.code}: {fault.message}", "Run the command again later."
+        )
     return TargetError(
         f"cannot reach the target: {fault.code}: {fault.message}",
         "Check the URL, the network and the proxy settings.",

@@ -12,6 +12,7 @@ from kvsctl.cli.options.comparing import DiffOptions, SyncOptions, VerifyOptions
 from kvsctl.cli.options.input import FileOption, InputOptions
 from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
+from kvsctl.files.claims import require_writable
 from kvsctl.outputs.names import name_in_files, require_known_places
 
 PLACE: Final = "{installation}"
@@ -31,6 +32,8 @@ def require_names_for_each(given: Given) -> None:
                 f"{flag} {path}: several installations cannot write to one file",
                 f"Put {PLACE} into its name, such as {path.stem}-{PLACE}{path.suffix}.",
             )
+        if path is not None and path != _STREAM and not path.parent.is_dir():
+            require_writable(path)  # said once, not for each installation
 
 
 def require_plans_for_each(given: Given) -> None:

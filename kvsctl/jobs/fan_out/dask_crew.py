@@ -87,7 +87,10 @@ def _client(address: str) -> Any:
             "Write it as tcp://HOST:PORT, such as tcp://scheduler:8786.",
         ) from error
     except OSError as error:  # a timeout, too
-        raise TargetError(f"cannot reach the Dask scheduler at {address}") from error
+        raise TargetError(
+            f"cannot reach the Dask scheduler at {address}",
+            "Check the address, and that the scheduler is at work there.",
+        ) from error
 
 
 def _require_workers(versions: dict[str, Any], address: str) -> None:

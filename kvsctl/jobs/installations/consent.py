@@ -93,7 +93,10 @@ class InstallationsQuestion(Question, frozen=True, kw_only=True):
             records = sum_text(one.records, one.value_bytes)
             lines.append(f"  {visible(one.installation)}  {records}")
         if self.others:
-            lines.append(f"  … and {self.others:,} more installations")
+            more = (
+                "1 more installation" if self.others == 1 else f"{self.others:,} more installations"
+            )
+            lines.append(f"  … and {more}")
         lines += [part.line for part in self.parts]
         lines += [visible(note) for note in self.notes]
         return "\n".join([*lines, f"{self.action.capitalize()}? [y/N] "])

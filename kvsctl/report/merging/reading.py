@@ -83,7 +83,10 @@ def _content(path: Path) -> bytes:
             raise UsageError("cannot read stdin: it is closed", "Give it files, or a pipe.")
         return sys.stdin.buffer.read()
     except OSError as error:
-        raise UsageError(f"cannot read {_name(path)}: {error.strerror}") from None
+        raise UsageError(
+            f"cannot read {_name(path)}: {error.strerror}",
+            "Give it the files that --report wrote, or - for stdin.",
+        ) from None
 
 
 def _require_each_once(paths: Sequence[Path]) -> None:

@@ -126,7 +126,11 @@ def test_no_token_goes_through_thecluster(served: Command, kvsctl: Command, reco
 @pytest.mark.parametrize(
     ("words", "status", "message"),
     [
-        (["--workers", "2", "--dask", "tcp://127.0.0.1:9"], 4, "cannot reach the Dask scheduler"),
+        (
+            ["--workers", "2", "--dask", "tcp://127.0.0.1:9"],
+            4,
+            "cannot reach the Dask scheduler at tcp://127.0.0.1:9\nCheck the address",
+        ),
         (["--workers", "2", "--dask", "x://y"], 2, "--dask x://y: not the address of a scheduler"),
         (["--dask", "tcp://127.0.0.1:9"], 2, "--dask needs --workers"),
         (

@@ -90,3 +90,10 @@ def test_a_full_stdout_is_an_error(kvsctl: Command, parts: list[Path]) -> None:
     with Path("/dev/full").open("wb") as full:
         process = kvsctl.start("report", "merge", *parts, stdout=full)
         assert process.wait(60) == 5
+
+
+def test_a_report_that_is_missing_has_advice(kvsctl: Command, tmp_path: Path) -> None:
+    path = tmp_path / "none.json"
+    ended = kvsctl("report", "merge", path, status=2)
+    assert f"cannot read {path}: No such file or directory".encode() in ended.err
+    assert b"Give it the files that --report wrote, or - for stdin." in ended.err

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands.command import Command
+from tests.support.commands.raw_server import raw_server
 from tests.support.commands.serving import serving
 
 _MANY = [f"i{number:03}" for number in range(250)]
@@ -122,3 +123,22 @@ def test_ping_works_on_one_store(kvsctl: Command) -> None:
     words = ("-t", "container", "--installation", "a", "--installation", "b")
     ended = _in_container(kvsctl, "http://127.0.0.1:9")("ping", *words, status=2)
     assert b"--installation is given 2 times, and this command works on one store" in ended.err
+
+
+def test_that_there_are_none_is_said(kvsctl: Command) -> None:
+    answer = b'{"installations":[],"pagination":{}}'
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+    with raw_server(lambda _head, _body: head % len(answer) + answer) as server:
+        inside = _in_container(kvsctl, f"http://127.0.0.1:{server.port}")
+        listed = inside("installations", "-t", "container", status=0)
+    assert (listed.out, listed.err) == (b"", b"kvsctl: there are no installations\n")
+
+
+def test_a_folder_that_is_missing_is_said_once(kvsctl: Command, tmp_path: Path) -> None:
+    with serving(kvsctl, *_serve_words(["a", "b"])) as url:
+        words = ("export", "-t", "container", "--all-installations")
+        path = tmp_path / "none" / "b-{installation}"
+        ended = _in_container(kvsctl, url)(*words, "-o", path, status=2)
+    message = f"kvsctl: cannot write to {path}: No such file or directory"
+    hint = f"The folder {path.parent} must exist."
+    assert [line.decode() for line in ended.err.splitlines()] == [message, hint]

@@ -93,6 +93,14 @@ def test_a_new_token_is_asked_for_once(kvsctl: Command, tmp_path: Path) -> None:
     assert found["failed"] == 0
 
 
+def test_a_target_that_answers_but_fails_is_not_unreachable(kvsctl: Command) -> None:
+    with serving(kvsctl, "--faults", "500=1") as url:
+        ended = kvsctl("ping", "--url", url, status=4)
+    assert b"the target fails: " in ended.err
+    assert b"Run the command again later." in ended.err
+    assert b"network" not in ended.err
+
+
 def test_an_unreachable_target_is_4(kvsctl: Command) -> None:
     found = _pinged(kvsctl, "--url", "http://127.0.0.1:1", status=4)
     assert (found["answers"], found["requests"], found["latency_ms"]) == (False, 1, None)

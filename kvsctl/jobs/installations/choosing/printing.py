@@ -20,11 +20,15 @@ async def print_installations(
     if environment.stdout_fd is None:
         raise UsageError("cannot print installations: stdout is closed")
     rows: list[Listed] = []
+    is_empty = True
     async for page in _pages(choice):
+        is_empty = is_empty and not page
         if as_table:
             rows += page
         elif (status := _written(environment.stdout_fd, lines_of(page))) is not ExitStatus.OK:
             return status
+    if is_empty:
+        environment.note("there are no installations")
     return (
         _written(environment.stdout_fd, table_of(rows, environment)) if as_table else ExitStatus.OK
     )
