@@ -63,6 +63,17 @@ def test_a_path_in_a_log_is_not_folded() -> None:
     ]
 
 
+def test_numbers_that_are_not_exact_are_not_retried_as_they_are() -> None:
+    inexact = tally_of(failed(0, code="NUMBER_NOT_EXACT"))
+    lines = printed(inexact, failures_path="f.jsonl").splitlines()
+    assert lines[-3:] == [
+        "Numbers that are not exact fail again: write them as strings, or add --allow-rounding.",
+        "Failed records are in f.jsonl. To retry what failed:",
+        "  kvsctl set -f f.jsonl",
+    ]
+    assert "fail again" not in printed(tally_of(failed(0)), failures_path="f.jsonl")
+
+
 def test_notes_are_wrapped_between_words_on_a_terminal() -> None:
     tally = tally_of(succeeded(0), ended(1, State.UNSENT))
     tally(RequestEnded(Verb.SET, 1, 200, 0.1, 9, 9, 1, False))

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from kvsctl import codes
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.report.escape import visible
 
@@ -59,6 +60,11 @@ def kept_in_parts(path: Path | None, tally: Tally) -> FailuresKept | None:
     return FailuresKept(path, has_raw=tally.has_unreadable, is_complete=False)
 
 
+_INEXACT: Final = (
+    "Numbers that are not exact fail again: write them as strings, or add --allow-rounding."
+)
+
+
 class _Way(NamedTuple):
     """One way to retry: what it does, as a line for a shell, or in words if no line can be shown.
 
@@ -78,6 +84,16 @@ def retry_lines(
     They are none if there is nothing to say. `words` None: no command retries them. `folder`: where
     the command runs.
     """
+    lines = _lines(words, tally, kept, folder)
+    is_inexact = any(group.code == codes.NUMBER_NOT_EXACT for group in tally.groups)
+    if is_inexact and words is not None and lines:
+        return [_INEXACT, *lines]
+    return lines
+
+
+def _lines(
+    words: RetryWords | None, tally: Tally, kept: FailuresKept | None, folder: Path
+) -> list[str]:
     where = "" if kept is None else f"Failed records are in {visible(str(kept.path))}."
     if words is None:
         return [where] if where else []
