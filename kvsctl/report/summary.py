@@ -129,9 +129,14 @@ def record_parts(tally: Tally) -> list[Span]:
 
 
 def _total_parts(tally: Tally, elapsed_seconds: float, earlier: int = 0) -> list[Span]:
-    """Return the totals: the records, the time, and whatever else is not zero."""
+    """Return the totals: the records, the time, and whatever else is not zero.
+
+    A run that has sent nothing, as `--check-first` may, has no rate: its input was only read.
+    """
     settled = tally.succeeded + tally.failed + tally.skipped + tally.duplicates
     rate = round(max(0, settled - earlier) / elapsed_seconds) if elapsed_seconds > 0 else 0
+    if _has_sent_nothing(tally):
+        rate = 0
     return [
         *record_parts(tally),
         (_duration(elapsed_seconds), ""),
@@ -140,6 +145,10 @@ def _total_parts(tally: Tally, elapsed_seconds: float, earlier: int = 0) -> list
         *_unless_zero(tally.throttled, "throttled", "yellow"),
         *([(units, "")] if (units := total_of_units(tally)) else []),
     ]
+
+
+def _has_sent_nothing(tally: Tally) -> bool:
+    return bool(tally.unsent) and not tally.requests
 
 
 def count_parts(tally: Tally) -> list[Span]:
@@ -247,7 +256,7 @@ def _notes(tally: Tally, early_end: EarlyEnd | None) -> list[str]:
         )
     if tally.size_learnt is not None:
         notes.append(f"Learnt from refusals: {size_line(tally.size_learnt)}.")
-    if tally.unsent and not tally.requests:
+    if _has_sent_nothing(tally):
         notes.append("Nothing was sent.")
     elif early_end is not None:
         notes.append(_how_far(early_end, tally.records))

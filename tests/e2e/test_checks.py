@@ -128,3 +128,12 @@ def test_a_value_that_is_too_deep_to_be_read_has_one_message(
     ):
         [failure] = kvsctl(*words, *more, status=1).report["failures"]
         assert (failure["code"], failure["message"]) == ("MAX_DEPTH", message)
+
+
+def test_a_run_that_has_sent_nothing_has_no_rate(local: Command, tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    path.write_text('{"key":"a","value":1}\n{"key":"b"}\n' * 50, "utf-8")
+    refused = local("set", "-f", path, "--check-first", status=1)
+    assert b"Nothing was sent." in refused.err
+    assert b"keys/s" not in refused.err
+    assert b"keys/s" in local("set", "-f", path, status=1).err
