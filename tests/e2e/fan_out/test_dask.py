@@ -73,8 +73,7 @@ def test_a_scheduler_that_is_gone_or_silent_ends_the_run(
             if death is signal.SIGSTOP:
                 process.send_signal(signal.SIGTERM)
                 assert process.stderr is not None
-                while b"stopping" not in process.stderr.readline():
-                    pass
+                assert any(b"stopping" in line for line in process.stderr)
                 process.send_signal(signal.SIGTERM)
             out, err = process.communicate(timeout=60)
         finally:
@@ -91,7 +90,7 @@ def test_a_scheduler_that_is_gone_or_silent_ends_the_run(
             assert b"given to another one" not in err
 
 
-def test_a_signal_stops_the_parts_on_thecluster(served: Command, records: Path) -> None:
+def test_a_signal_stops_the_parts_on_the_cluster(served: Command, records: Path) -> None:
     with cluster(served, 2) as dask:
         process = served.start(
             *("set", "-f", records, "--workers", "2", "--dask", dask["address"], "--json"),
