@@ -23,8 +23,12 @@ class Bridge:
         """
 
     def note(self, headers: Mapping[str, str]) -> None:
-        """Learn from the headers of an answer."""
-        self.makes_nulls = VERSION_HEADER not in headers
+        """Learn from the headers of an answer, unless the platform before the bridge gave it.
+
+        The app may be updated while it is read, so what was once true stays true.
+        """
+        if INSTALLATION_HEADER in headers and VERSION_HEADER not in headers:
+            self.makes_nulls = True
 
 
 _SAYS_NOTHING: Final = frozenset({401, 403, 429})
