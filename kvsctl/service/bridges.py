@@ -1,6 +1,5 @@
 """What answers show of the bridge between a client and its store."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import Final
 
@@ -50,8 +49,6 @@ class Lookout:
 
     def __init__(self, display: str) -> None:
         self._display = display
-        self.turn = asyncio.Lock()
-        """Held while a client asks."""
         self.is_cleared = False
         """Whether the target has shown that it is not a bridge."""
         self.found: UndescribedBridge | None = None

@@ -1,7 +1,7 @@
 """Send batch requests and queries. One call is one request: no retry, no sleep, no redirect."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from kvsctl import __version__
 from kvsctl.errors import KvsctlError
 from kvsctl.jsonequal import changes_in_javascript
-from kvsctl.model import GET, Record, Verb
+from kvsctl.model import GET, Identity, Record, Verb
 from kvsctl.service.auth.credentials import HIDDEN, Credentials, Secret
 from kvsctl.service.bridges import Bridge, Lookout
 from kvsctl.service.faults import Fault, http_date
@@ -18,7 +18,7 @@ from kvsctl.service.interpret import fault_of, hide_token, interpret, interpret_
 from kvsctl.service.reply import AllDone, Reply, ReplyDecoder
 from kvsctl.service.transport.carrier import Carrier, CarrierAnswer, CarrierError
 from kvsctl.service.transport.encoding import decompressed
-from kvsctl.service.wire import ENTITY_QUERY, PLAIN_QUERY, MetadataRequest, encode
+from kvsctl.service.wire import ENTITY_QUERY, PLAIN_QUERY, MetadataRequest, encode, key_body
 
 if TYPE_CHECKING:
     # Imported at run time only for queries: every command imports this module.
@@ -33,7 +33,8 @@ _SECRET_HEADERS = frozenset(
 _HEADER_CHARACTERS = 1000
 _PATHS = {verb: f"/v1/batch/{verb.value}" for verb in Verb}
 _NO_METADATA = MetadataRequest()
-_QUESTION = b'[{"key":"kvsctl-bridge"}]'
+_ASKED = Identity(None, "kvsctl-bridge")
+_QUESTION = Record(0, "", 0, _ASKED, key_body(_ASKED), None)
 """A read that any store answers."""
 _READ_PATHS = frozenset({_PATHS[Verb.GET], PLAIN_QUERY, ENTITY_QUERY})
 """The endpoints that change nothing. Every other one counts as a write."""
@@ -73,6 +74,19 @@ class QueryAnswer(msgspec.Struct):
     trace_id: str | None
     token: Secret | None
     headers: Sequence[str] = ()
+
+
+class AskFirst(Exception):
+    """A write was not sent: a bridge would change its numbers, and the target may be one.
+
+    `ask` sends a read. It has shown that the target is not a bridge if `lookout` is cleared after
+    it, also if it failed. It raises UndescribedBridge if the target is one.
+    """
+
+    def __init__(self, lookout: Lookout, ask: Callable[[], Awaitable[Answer]]) -> None:
+        super().__init__("ask first whether the target is a bridge")
+        self.lookout = lookout
+        self.ask = ask
 
 
 class _Sent(msgspec.Struct, frozen=True, gc=False):
@@ -176,7 +190,8 @@ class StoreClient:
         Raise CredentialsError only if the token is not loaded yet and cannot be: see `prepare`.
         Raise StreamError, with nothing applied, if the files under an embedded target fail. Raise
         the client's `write_refusal`, if it has one and this is a write. Raise UndescribedBridge,
-        with nothing applied by this call, if the target has shown that it is a bridge.
+        with nothing applied by this call, if the target has shown that it is a bridge. Raise
+        AskFirst, with nothing sent, if the target must first show that it is not a bridge.
         """
         path, body = self._request_of(verb, records)
         sent = await self._post(path, body)
@@ -238,19 +253,12 @@ class StoreClient:
     async def _post_warily(self, path: str, body: bytes, lookout: Lookout) -> _Sent:
         """Send a request to a target that may be a bridge.
 
-        Nothing is sent whose numbers a bridge would change until an answer shows that it is none.
-        If no answer shows it, return the one that should have, which is a fault.
+        Raise AskFirst if a bridge would change its numbers.
         """
         lookout.require_none()
         is_write = path not in _READ_PATHS
         if is_write and changes_in_javascript(body):
-            async with lookout.turn:
-                if not lookout.is_cleared:
-                    asked = await self._exchange(_PATHS[GET], _QUESTION)
-                    lookout.note(asked.answer)
-                    lookout.require_none()
-                    if not lookout.is_cleared:
-                        return asked
+            raise AskFirst(lookout, lambda: self.call(GET, [_QUESTION]))
         sent = await self._exchange(path, body)
         lookout.note(sent.answer)
         if not is_write:

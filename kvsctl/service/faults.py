@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from kvsctl import codes
 
@@ -98,6 +99,23 @@ class Fault(msgspec.Struct, frozen=True):
         transfer: slowing down does not cure that, so it uses up retries as other trouble does.
         """
         return self.is_throttled and not means_full_storage(self.code)
+
+
+def unsent(fault: Fault) -> Fault:
+    """Return the fault of a request that was not sent, because a question before it had this one.
+
+    What was asked may have been carried out. The request was not.
+    """
+    if not fault.may_be_applied:
+        return fault
+    failed = fault.kind in (FaultKind.UNANSWERED, FaultKind.TROUBLED)
+    return replace(
+        fault,
+        kind=FaultKind.UNREACHED if failed else fault.kind,
+        code=codes.UNREACHABLE,
+        message=f"not sent, because asking whether the target is a bridge failed: {fault.message}",
+        status=None,
+    )
 
 
 def means_full_storage(code: str) -> bool:

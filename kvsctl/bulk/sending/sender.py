@@ -1,6 +1,8 @@
 """Send one batch, notify listeners, and act on the answer."""
 
+import asyncio
 from asyncio import CancelledError
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from kvsctl.bulk.events import WaitReason, request_ended, waiting_after
@@ -9,10 +11,10 @@ from kvsctl.bulk.sending.answers import take_fault, take_reply
 from kvsctl.bulk.sending.queue import Batch
 from kvsctl.bulk.sending.run_state import RunState
 from kvsctl.errors import CredentialsError, StreamError
-from kvsctl.model import GET, Outcome, Record, State
+from kvsctl.model import GET, Outcome, Record, State, Verb
 from kvsctl.service.bridges import UndescribedBridge
-from kvsctl.service.client import Answer
-from kvsctl.service.faults import Fault
+from kvsctl.service.client import Answer, AskFirst
+from kvsctl.service.faults import Fault, unsent
 from kvsctl.slabs import Slab, any_expires_by
 
 
@@ -24,6 +26,8 @@ class Sender:
         self._is_prepared = False
         self._was_answered = False
         self._last_fault: Fault | None = None
+        self._question: asyncio.Task[Answer] | None = None
+        """Whether the target is a bridge: see `AskFirst`."""
 
     @property
     def unreached(self) -> Fault | None:
@@ -47,11 +51,7 @@ class Sender:
             return
         records = batch.records
         is_retry = not batch.packed_bytes and any(record.attempts for record in records)
-        if isinstance(records, Slab):
-            records.attempts += 1
-        else:
-            for record in records:
-                record.attempts += 1
+        _count_attempts(records, 1)
         batch.round = run.patience.rounds_begun
         verb = run.verb_of(batch)
         try:
@@ -59,24 +59,54 @@ class Sender:
         except CancelledError:
             for record in run.queue.split(batch):
                 record.ambiguous = True
-            if batch.start is not None:  # the service may have charged for it
-                run.pacer.end(batch.start, requests=1, units=batch.start.reserved)
-                batch.start = None
+            self._note_cut_off(batch)
             raise
+        except AskFirst as held:
+            await self._ask_first(batch, held)
+            return
         except (StreamError, UndescribedBridge) as error:  # nothing was applied: no retry helps
             run.queue.resend(batch, run.now())
             run.stop(error)
             return
-        units = charged_units(answer, reads=verb is GET)
-        self._was_answered = self._was_answered or answer.status is not None
-        run.ledger.emit(request_ended(verb, answer, len(batch.records), units, is_retry=is_retry))
-        self._note_pace(batch, answer, units)
+        self._note_answer(batch, verb, answer, len(batch.records), is_retry=is_retry)
         if answer.reply is not None:
             take_reply(run, batch, answer.reply, answer)
         elif answer.fault is not None:
             self._last_fault = answer.fault
             await take_fault(run, batch, answer.fault, answer)
         run.end(answer.ending)
+
+    async def _ask_first(self, batch: Batch, held: AskFirst) -> None:
+        """Queue a batch again, once the target has shown that it is not a bridge.
+
+        All batches that wait for that share one question, which takes the place of the request of
+        the first. If it fails, it fails for all of them, and nothing was applied.
+        """
+        run = self._run
+        if self._question is None or self._question.done():
+            self._question = asyncio.create_task(self._ask(batch, held))
+        try:
+            answer = await self._question
+        except UndescribedBridge as error:
+            run.queue.resend(batch, run.now())
+            run.stop(error)
+            return
+        if answer.fault is None or held.lookout.is_cleared:
+            _count_attempts(batch.records, -1)
+            run.queue.resend(batch, run.now())
+            return
+        self._last_fault = unsent(answer.fault)
+        await take_fault(run, batch, self._last_fault, answer)
+
+    async def _ask(self, batch: Batch, held: AskFirst) -> Answer:
+        """Ask in the place of this batch, paced and counted as a request."""
+        try:
+            answer = await held.ask()
+        except CancelledError:
+            self._note_cut_off(batch)
+            raise
+        self._note_answer(batch, GET, answer, 1, is_retry=False)
+        return answer
 
     async def _prepares(self, batch: Batch) -> bool:
         """Fetch the token for the first time, if there is one. If that fails, end the run.
@@ -115,6 +145,21 @@ class Sender:
             self._run.pacer.end(batch.start, requests=0, units=0)
             batch.start = None
 
+    def _note_cut_off(self, batch: Batch) -> None:
+        """Note in the pacer that the service may have charged for a request without an answer."""
+        if batch.start is not None:
+            self._run.pacer.end(batch.start, requests=1, units=batch.start.reserved)
+            batch.start = None
+
+    def _note_answer(
+        self, batch: Batch, verb: Verb, answer: Answer, records: int, *, is_retry: bool
+    ) -> None:
+        """Note what a request was charged, and notify listeners."""
+        units = charged_units(answer, reads=verb is GET)
+        self._was_answered = self._was_answered or answer.status is not None
+        self._run.ledger.emit(request_ended(verb, answer, records, units, is_retry=is_retry))
+        self._note_pace(batch, answer, units)
+
     def _note_pace(self, batch: Batch, answer: Answer, units: int) -> None:
         run, fault, start = self._run, answer.fault, batch.start
         batch.start = None
@@ -147,3 +192,11 @@ class Sender:
             Outcome(record, State.SKIPPED, skipped_by="expired") for record in past
         )
         return bool(left)
+
+
+def _count_attempts(records: Sequence[Record], count: int) -> None:
+    if isinstance(records, Slab):
+        records.attempts += count
+    else:
+        for record in records:
+            record.attempts += count

@@ -6,7 +6,8 @@ import pytest
 
 from kvsctl.model import Verb
 from kvsctl.service.bridges import Lookout, UndescribedBridge
-from kvsctl.service.client import Answer, StoreClient
+from kvsctl.service.client import Answer, AskFirst, StoreClient
+from kvsctl.service.faults import Fault, FaultKind, unsent
 from kvsctl.service.transport.in_process import in_process
 from tests.service.client.asking import DONE, OK, URL, record, service
 from tests.service.wires import App
@@ -24,13 +25,28 @@ def _call(client: StoreClient, *, large: bool = False, verb: Verb = Verb.SET) ->
     return asyncio.run(client.call(verb, [_LARGE if large else _EXACT]))
 
 
+def _asked(client: StoreClient) -> tuple[Answer, bool]:
+    """Ask what a large value needs. Return the answer, and whether the target is cleared."""
+    with pytest.raises(AskFirst) as held:
+        _call(client, large=True)
+
+    async def ask() -> Answer:
+        return await held.value.ask()
+
+    return asyncio.run(ask()), held.value.lookout.is_cleared
+
+
+_GET, _SET = "POST /base/v1/batch/get", "POST /base/v1/batch/set"
+
+
 def test_a_value_that_would_change_waits_for_an_answer() -> None:
     app = App([OK, OK, OK])
     client = _client(app)
+    _, is_cleared = _asked(client)
+    assert is_cleared
     for _ in range(2):
         assert _call(client, large=True).reply is not None
-    sets = ["POST /base/v1/batch/set"]
-    assert app.paths == ["POST /base/v1/batch/get", *sets * 2]
+    assert app.paths == [_GET, _SET, _SET]
 
 
 def test_what_the_service_answered_is_enough_to_know() -> None:
@@ -38,29 +54,72 @@ def test_what_the_service_answered_is_enough_to_know() -> None:
     client = _client(app)
     assert _call(client).ending is None
     _call(client, large=True)
-    assert app.paths == ["POST /base/v1/batch/set"] * 2
+    assert app.paths == [_SET] * 2
 
 
 def test_a_value_that_would_change_is_not_sent_to_a_bridge() -> None:
     app = App([_BRIDGED, OK])
     client = _client(app)
-    for large in (True, True, False):
-        with pytest.raises(UndescribedBridge, match="it is a bridge, but is not described as one"):
+    with pytest.raises(UndescribedBridge, match="it is a bridge, but is not described as one"):
+        _asked(client)
+    for large in (True, False):
+        with pytest.raises(UndescribedBridge):
             _call(client, large=large)
-    assert app.paths == ["POST /base/v1/batch/get"]
+    assert app.paths == [_GET]
 
 
-@pytest.mark.parametrize("status", [401, 403, 429, 500, 502])
-def test_an_answer_that_says_nothing_is_that_of_the_write(status: int) -> None:
-    app = App([(status, {}, b""), OK, OK])
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (401, b'{"code":"UNAUTHORIZED","message":""}'),
+        (403, b""),
+        (403, b"<html></html>"),
+        (403, b'{"code":"BRIDGE_NOT_CONFIGURED","message":""}'),
+        (429, b'{"code":"RATE_LIMIT_EXCEEDED","message":""}'),
+        (500, b""),
+        (502, b""),
+    ],
+)
+def test_an_answer_that_says_nothing_clears_nothing(status: int, body: bytes) -> None:
+    app = App([(status, {}, body)])
     client = _client(app)
-    answer = _call(client, large=True)
+    for _ in range(2):
+        answer, is_cleared = _asked(client)
+        assert answer.fault is not None
+        assert answer.fault.status == status
+        assert not is_cleared
+    assert app.paths == [_GET] * 2
+
+
+@pytest.mark.parametrize(("status", "body"), [(404, b"")])
+def test_a_refused_read_of_the_service_lets_the_write_pass(status: int, body: bytes) -> None:
+    app = App([(status, {}, body), OK])
+    client = _client(app)
+    answer, is_cleared = _asked(client)
     assert answer.fault is not None
-    assert answer.fault.status == status
-    assert answer.reply is None
-    _call(client, large=True)
-    gets, sets = ["POST /base/v1/batch/get"], ["POST /base/v1/batch/set"]
-    assert app.paths == gets * 2 + sets
+    assert is_cleared
+    assert _call(client, large=True).reply is not None
+    assert app.paths == [_GET, _SET]
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (Fault(FaultKind.UNANSWERED, "TIMEOUT", "no answer within 2 s"), FaultKind.UNREACHED),
+        (Fault(FaultKind.TROUBLED, "HTTP_503", "unavailable", 503), FaultKind.UNREACHED),
+        (Fault(FaultKind.MISDIRECTED, "UNREADABLE_ANSWER", "cut", 200), FaultKind.MISDIRECTED),
+    ],
+)
+def test_what_was_not_sent_is_not_perhaps_applied(fault: Fault, kind: FaultKind) -> None:
+    assert fault.may_be_applied
+    held = unsent(fault)
+    assert (held.kind, held.code, held.may_be_applied) == (kind, "UNREACHABLE", False)
+    assert held.message.endswith(f"asking whether the target is a bridge failed: {fault.message}")
+
+
+def test_a_fault_of_a_question_that_applied_nothing_stays_as_it_is() -> None:
+    fault = Fault(FaultKind.THROTTLED, "RATE_LIMIT_EXCEEDED", "slower", 429, "t", 3.0)
+    assert unsent(fault) is fault
 
 
 def test_a_write_that_shows_the_bridge_is_settled_and_the_last_one() -> None:
