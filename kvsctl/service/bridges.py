@@ -5,6 +5,7 @@ from typing import Final
 
 from kvsctl.errors import UsageError
 from kvsctl.service.auth.credentials import INSTALLATION_HEADER
+from kvsctl.service.reply import decode_error
 from kvsctl.service.transport.carrier import CarrierAnswer
 
 VERSION_HEADER: Final = "x-kvsctl-bridge"
@@ -30,8 +31,11 @@ class Bridge:
             self.makes_nulls = True
 
 
-_SAYS_NOTHING: Final = frozenset({401, 403, 429})
+_FORBIDDEN: Final = 403
+_SAYS_NOTHING: Final = frozenset({401, 429})
 """The statuses that a bridge may answer without the name of its installation, below 500."""
+_NOT_CONFIGURED: Final = "BRIDGE_NOT_CONFIGURED"
+"""The code of the only 403 that a bridge answers without the name of its installation."""
 
 
 class UndescribedBridge(UsageError):
@@ -66,10 +70,21 @@ class Lookout:
                 "choose that with --target: a bridge changes some numbers, and has limits of its "
                 "own.",
             )
-        elif answer.status not in _SAYS_NOTHING and answer.status < 500:
+        elif _is_of_the_service(answer):
             self.is_cleared = True
 
     def require_none(self) -> None:
         """Raise UndescribedBridge if the target is a bridge."""
         if self.found is not None:
             raise self.found
+
+
+def _is_of_the_service(answer: CarrierAnswer) -> bool:
+    """Return whether no bridge gave this answer, which does not name an installation.
+
+    A token that may only write gets a 403 for reads, with a code of the service.
+    """
+    if answer.status == _FORBIDDEN:
+        error = decode_error(answer.body)
+        return error is not None and error[0] != _NOT_CONFIGURED
+    return answer.status not in _SAYS_NOTHING and answer.status < 500

@@ -91,8 +91,11 @@ def test_an_answer_that_says_nothing_clears_nothing(status: int, body: bytes) ->
     assert app.paths == [_GET] * 2
 
 
-@pytest.mark.parametrize(("status", "body"), [(404, b"")])
+@pytest.mark.parametrize(
+    ("status", "body"), [(403, b'{"code":"FORBIDDEN","message":"may not read"}'), (404, b"")]
+)
 def test_a_refused_read_of_the_service_lets_the_write_pass(status: int, body: bytes) -> None:
+    """A token that may only write is refused the question."""
     app = App([(status, {}, body), OK])
     client = _client(app)
     answer, is_cleared = _asked(client)
