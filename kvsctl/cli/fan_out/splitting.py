@@ -1,8 +1,9 @@
 """The units of a job that is carried out in parts."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from kvsctl.cli.fan_out.naming import require_templates, with_absolute_paths, with_files_of
@@ -12,7 +13,7 @@ from kvsctl.cli.options.cleanup.deleting import PrefixOption, UndoOptions
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.input import FileOption, InputOptions, ShardOption, WorkersOption
 from kvsctl.cli.options.journal import JournalOptions
-from kvsctl.cli.options.report import ReportOptions
+from kvsctl.cli.options.report import FailuresOption, ReportOptions
 from kvsctl.cli.options.running import QuotaParts
 from kvsctl.cli.options.selection import SelectionOptions, ShardSelector
 from kvsctl.cli.options.set import SetOptions
@@ -82,7 +83,14 @@ def fan_out_job(
         retry=retry_words_in_parts(command, given, first.target)
         if isinstance(first, BatchJob)
         else None,
+        failures_of=_failures_of(units),
     )
+
+
+def _failures_of(units: Sequence[Unit]) -> dict[str, Path]:
+    """Return the failures file of each unit by its name; none if none is written."""
+    paths = {unit.name: unit.options.of(FailuresOption).failures for unit in units}
+    return {name: path for name, path in paths.items() if path is not None}
 
 
 def _is_selective(given: Given) -> bool:

@@ -12,7 +12,7 @@ from kvsctl.cli.options.cleanup.deleting import PlanOptions, PrefixOption, UndoO
 from kvsctl.cli.options.comparing import DiffOptions, SyncOptions
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.get import GetOptions
-from kvsctl.cli.options.input import FileOption, InputOptions, KeysArgument
+from kvsctl.cli.options.input import FileOption, InputOptions, KeysArgument, ShardOption
 from kvsctl.cli.options.installations.working import (
     SEVERAL_INSTALLATIONS,
     InstallationsOptions,
@@ -90,9 +90,10 @@ def retry_words_in_parts(
     """Return the words of the command that retries failures of several installations or workers.
 
     A ledger or the journals know what has failed. Without them, input is read again from the
-    failures files, if the options name one for each installation (`has_files_for_each`), and a
-    command that reads no input chooses its records anew; the plans of a sync are left out, as for
-    one store. None: nothing retries only what failed.
+    failures files, and a command that reads no input chooses its records anew; the plans of a sync
+    are left out, as for one store. `has_files_for_each`: the parts are installations, and
+    `{installation}` in the name of a file that is read is the name of each. None: no command
+    retries what failed.
     """
     if command == "verify":
         return None
@@ -110,15 +111,21 @@ def retry_words_in_parts(
         again = _again(command, given, target)
         if again is not None or not has_files:
             return RetryWords(command, (), whole=again, retrying=_retrying(given))
+    has_notes = ledger is not None or journal is not None
+    whole = None if is_secret or has_notes else _again(command, given, target)
     if not has_files:
-        return None
+        part = "installation" if has_files_for_each else "shard"
+        return RetryWords(command, (), whole=whole, failures_name=f"failed-{{{part}}}.jsonl")
+    anew = (_RETRY,) if takes_notes and ledger is not None else ()
     defaults = _defaults(given, target)
-    if is_secret or not has_files_for_each:
-        return RetryWords(command, None, defaults)
+    if is_secret:
+        return RetryWords(command, None, defaults, whole, anew=anew)
     at, *how = _WHERE
-    where = _words(given, target, (at, *SEVERAL_INSTALLATIONS, *how), ("ledger",))
+    # --shard chooses installations. Without them the files of the parts have its records alone.
+    parts = (*SEVERAL_INSTALLATIONS, ShardOption) if has_files_for_each else ()
+    where = _words(given, target, (at, *parts, *how), ("ledger",))
     hows = _words(given, target, _HOW, (*_OF_THE_INPUT, *_DEFAULTS))
-    return RetryWords(command, (*where, *hows), defaults)
+    return RetryWords(command, (*where, *hows), defaults, whole, anew=anew)
 
 
 def _defaults(given: Given, target: Target) -> tuple[str, ...]:

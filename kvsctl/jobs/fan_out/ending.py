@@ -1,5 +1,6 @@
 """Add up how the units of a job ended, and report it."""
 
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from kvsctl.jobs.job import JobEnd
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile, report_document
 from kvsctl.report.escape import visible
-from kvsctl.report.failed.retry_line import kept_in_parts, retry_lines
+from kvsctl.report.failed.retry_line import FailuresKept, retry_lines
 from kvsctl.report.merging.merged import gravest, merged
 from kvsctl.report.merging.shown import tally_of
 from kvsctl.report.schema import document_line
@@ -142,6 +143,27 @@ class FanOutEnding:
 
             print_failures(stderr_console(environment), tally.groups, tally.failures)
         if tally.failed:
-            kept = kept_in_parts(job.reporting.failures_path, tally)
-            for text in retry_lines(job.retry, tally, kept, Path.cwd()):
+            for text in retry_lines(job.retry, tally, self._kept(), Path.cwd()):
                 environment.write_line(text)
+
+    def _kept(self) -> FailuresKept | None:
+        """Return the files of the units in which records failed; None without --failures.
+
+        Those of a cluster may be on other machines.
+        """
+        path = self._job.reporting.failures_path
+        if path is None:
+            return None
+        from kvsctl.outputs.failures import holds_raw_lines  # most runs have no failures
+
+        failed = {end.name for end in self._ends if end.report and end.report["failed"]}
+        files: list[Path] = []
+        has_raw = False
+        for name, file in self._job.failures_of.items():
+            with suppress(OSError):
+                if name in failed and file.stat().st_size:
+                    files.append(file)
+                    has_raw = has_raw or holds_raw_lines(file)
+        is_whole = len(files) == len(failed)
+        # The same job continues the files if it has journals.
+        return FailuresKept(path, has_raw, is_complete=False, files=files if is_whole else [])

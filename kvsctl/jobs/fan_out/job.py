@@ -1,6 +1,7 @@
 """A job that is carried out in parts, as one frozen request."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Self
 
 import msgspec
@@ -17,7 +18,8 @@ class FanOutJob(msgspec.Struct, frozen=True):
 
     `first`: the job of the first unit, which tells what all have in common. `prints_records`:
     whether the command prints records, so that the report belongs on stderr. `retry`: the words of
-    the command that retries failures; None: none does.
+    the command that retries failures; None: none does. `failures_of`: the failures files that the
+    units write, by their names.
     """
 
     command: str
@@ -29,6 +31,7 @@ class FanOutJob(msgspec.Struct, frozen=True):
     prints_records: bool
     watcher: Watcher | None = None
     retry: RetryWords | None = None
+    failures_of: Mapping[str, Path] = {}
 
     @property
     def has_network(self) -> bool:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from kvsctl.errors import (
     Defect,
@@ -23,7 +23,7 @@ from kvsctl.jobs.installations.sums import Sum, exit_status
 from kvsctl.jobs.job import JobEnd
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile, error_members, report_document
-from kvsctl.report.failed.retry_line import kept_in_parts, retry_lines
+from kvsctl.report.failed.retry_line import FailuresKept, retry_lines
 from kvsctl.report.installations.source import source_line, source_members
 from kvsctl.report.installations.table import print_lines
 from kvsctl.report.schema import document_line
@@ -149,9 +149,26 @@ class Ending(msgspec.Struct, frozen=True):
 
             print_failures(stderr_console(environment), tally.groups, tally.failures)
         if tally.failed and self.sum.dry_run is None:
-            kept = kept_in_parts(self.job.reporting.failures_path, tally)
-            for line in retry_lines(self.job.retry, tally, kept, Path.cwd()):
+            for line in retry_lines(self.job.retry, tally, self._kept(), Path.cwd()):
                 environment.write_line(line)
+
+    def _kept(self) -> FailuresKept | None:
+        """Return what is known of the failures files; None without --failures."""
+        path = self.job.reporting.failures_path
+        if path is None:
+            return None
+        from kvsctl.outputs.names import name_in_files  # most runs have no failures
+
+        target = self.job.choice.target
+        names = (line.installation for line in self.sum.lines)
+        targets = (replace(target, installation=name) for name in names)
+        words = (name_in_files(target) for target in targets)
+        files = (path.with_name(path.name.replace("{installation}", word)) for word in words)
+        lacks_some = bool(self.sum.not_begun) or not all(file.exists() for file in files)
+        # The same job continues the files if it has a ledger or journals.
+        return FailuresKept(
+            path, self.sum.tally.has_unreadable, is_complete=False, lacks_some=lacks_some
+        )
 
     def _is_refused(self, end: "_End") -> bool:
         """Return whether an error has ended the job before it worked on a record."""

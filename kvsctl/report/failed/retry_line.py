@@ -1,6 +1,7 @@
 """The command that retries failed records, as a line to paste into a shell."""
 
 import json
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +18,8 @@ _MOST_KEYS: Final = 10
 _MOST_CHARACTERS: Final = 1000
 """The length of the longest line that is shown."""
 _MOST_NAMES: Final = 99
-_FAILED_JSONL: Final = Path("failed.jsonl")
+_PLACE: Final = re.compile(r"\{\w+\}")
+"""What becomes the name of a part in the name of a file."""
 _JSON_LINES: Final = (".jsonl", ".ndjson")
 """Suffixes of files that are read as JSON Lines, whatever they hold."""
 
@@ -28,10 +30,11 @@ class RetryWords(msgspec.Struct, frozen=True):
     `verb`: the command that takes failed records; None if only the command itself may retry them,
     as it chooses them and guards what it does. `options`: where and how it works; None if they are
     secret. `defaults`: options for what a record does not say itself, as one that is written in
-    place of a line that could not be read. `whole`: the words of the command itself, without
-    `--failures`; None if it cannot be repeated as it is. `retrying`: what is added to them to retry
-    the failures in its journal; empty if it has none. `takes_keys`: failed keys may be arguments of
-    `verb`.
+    place of a line that could not be read. `whole`: the words of the command itself, of one store
+    without `--failures`; None if it cannot be repeated as it is. `retrying`: what is added to them
+    to retry the failures in its journal; empty if it has none. `anew`: what is added to the command
+    so that it works on all installations that are left, if it has a ledger. `takes_keys`: failed
+    keys may be arguments of `verb`. `failures_name`: a name for `--failures`, if it was not given.
     """
 
     verb: str | None
@@ -39,25 +42,24 @@ class RetryWords(msgspec.Struct, frozen=True):
     defaults: tuple[str, ...] = ()
     whole: tuple[str, ...] | None = None
     retrying: tuple[str, ...] = ()
+    anew: tuple[str, ...] = ()
     takes_keys: bool = False
+    failures_name: str = "failed.jsonl"
 
 
 class FailuresKept(NamedTuple):
     """The failures file. `has_raw`: some of its lines hold input that could not be read.
 
-    `is_complete`: no later run of the same job will continue it.
+    `is_complete`: no later run of the same job will continue it. `files`: the files of parts that
+    are read one by one; None: `path` is what is read, even if it has `{installation}` in its name.
+    `lacks_some`: some installations have no such file.
     """
 
     path: Path
     has_raw: bool = False
     is_complete: bool = True
-
-
-def kept_in_parts(path: Path | None, tally: Tally) -> FailuresKept | None:
-    """Return the failures files of a job in parts, which the same job continues if it has notes."""
-    if path is None:
-        return None
-    return FailuresKept(path, has_raw=tally.has_unreadable, is_complete=False)
+    files: Sequence[Path] | None = None
+    lacks_some: bool = False
 
 
 _INEXACT: Final = (
@@ -98,10 +100,12 @@ def _lines(
     if words is None:
         return [where] if where else []
     if kept is not None and words.verb is not None and (kept.is_complete or not words.retrying):
+        if kept.lacks_some:
+            return _shown(where, _on_all_installations(words))
         shown = _shown("", _of_the_input(words)) if words.retrying else []
         if kept.has_raw:
             where = f'{where[:-1]}: write the lines with "raw" as records first.'
-        by_file = _by_file(words, words.verb, kept.path, is_other=bool(shown))
+        by_file = _by_file(words, words.verb, kept, is_other=bool(shown))
         return shown + _shown(where, by_file, is_apart=kept.has_raw)
     if words.verb is None or words.retrying:
         return _shown(where, _by_itself(words))
@@ -141,15 +145,28 @@ def _of_the_input(words: RetryWords) -> _Way:
     return way._replace(does=f"{_FAILED}, as it is in the input")
 
 
-def _by_file(words: RetryWords, verb: str, path: Path, *, is_other: bool) -> _Way:
+def _on_all_installations(words: RetryWords) -> _Way:
+    """Return how the command itself is repeated, as some installations have no failures file."""
+    if words.anew:
+        does = f"{_FAILED} and what was not begun"
+        return _Way(does, (), " ".join([f"{does}, run the same command with", *words.anew]) + ".")
+    doing = "read all of it again, from" if words.verb == "get" else "send all of it again, to"
+    does = f"To {doing} all installations"
+    lines = [] if words.whole is None else [_command(*words.whole)]
+    return _Way(does, lines, f"{does}, run the same command again.")
+
+
+def _by_file(words: RetryWords, verb: str, kept: FailuresKept, *, is_other: bool) -> _Way:
     """Return how the records of the failures file are retried; `is_other`: as another way."""
     does = "To retry them from there, once they are corrected" if is_other else _FAILED
     in_words = f"Retry them with {_command(verb, *words.defaults, '-f')}."
-    if words.options is None:
+    files = [kept.path] if kept.files is None else kept.files
+    if words.options is None or not files:
         return _Way(does, (), in_words)
-    named = [] if path.suffix.lower() in _JSON_LINES else ["--format", "jsonl"]
-    words_of_file = (verb, *words.options, *words.defaults, *named, "-f", file_word(path))
-    return _Way(does, [_command(*words_of_file)], in_words)
+    are_named = all(file.suffix.lower() in _JSON_LINES for file in files)
+    options = [*words.options, *words.defaults, *([] if are_named else ["--format", "jsonl"])]
+    read = [word for file in files for word in ("-f", file_word(file))]
+    return _Way(does, [_command(verb, *options, *read)], in_words)
 
 
 def _by_keys(words: RetryWords, verb: str, tally: Tally) -> _Way:
@@ -174,7 +191,7 @@ def _by_keys(words: RetryWords, verb: str, tally: Tally) -> _Way:
 
 def _all_again(words: RetryWords, folder: Path) -> _Way:
     """Return how all of the input is sent again, so that what fails is kept."""
-    name = _free_name(_FAILED_JSONL, folder)
+    name = _free_name(Path(words.failures_name), folder)
     if words.whole is None or name is None:
         return _Way(_FAILED, ())
     doing = "read" if words.verb == "get" else "send"
@@ -191,9 +208,12 @@ def _command(*words: str) -> str:
 
 
 def _free_name(path: Path, folder: Path) -> Path | None:
-    """Return the path, or one with a number if it exists: `failed-2.jsonl`."""
+    """Return the path, or one with a number if it exists: `failed-2.jsonl`.
+
+    A name with `{shard}` or `{installation}` exists if that of any part does.
+    """
     names = (path, *(path.with_stem(f"{path.stem}-{number}") for number in range(2, _MOST_NAMES)))
-    return next((name for name in names if not (folder / name).exists()), None)
+    return next((name for name in names if not any(folder.glob(_PLACE.sub("*", str(name))))), None)
 
 
 def file_word(path: Path) -> str:

@@ -221,14 +221,57 @@ def test_failures_of_all_parts_are_retried_by_one_line(
         assert _keys(served) == {f"k{n}" for n in range(_COUNT)}
 
 
-def test_the_failures_files_of_the_parts_are_named(
-    kvsctl: Command, tmp_path: Path, records: Path
+@pytest.mark.parametrize("suffix", ["", ".jsonl"])
+def test_the_failures_files_of_the_parts_are_read_by_one_line(
+    kvsctl: Command, tmp_path: Path, records: Path, suffix: str
 ) -> None:
-    with serving(kvsctl, "--faults", "refuse=k1:SOME_CODE") as url:
-        words = ("set", "--url", url, "-f", records, "--workers", "2")
-        ended = kvsctl.process(*words, "--failures", tmp_path / "f-{shard}", status=1)
-    said = f"Failed records are in {tmp_path}/f-{{shard}}. Retry them with kvsctl set -f."
-    assert said in ended.err.decode()
+    """Files of parts in which nothing failed are not in it."""
+    failures = tmp_path / f"f-{{shard}}{suffix}"
+    with serving(kvsctl, "--faults", "only=batch/set,500=1,first=2") as url:
+        words = ("set", "--url", url, "-f", records, "--workers", "3", "--retries", "0")
+        few = ("-c", "1", "--shard", "1/1")
+        ended = kvsctl.process(*words, *few, "--failures", failures, status=1)
+        assert f"Failed records are in {failures}. To retry what failed:" in ended.err.decode()
+        files = [tmp_path / f"f-{number}{suffix}" for number in (1, 2, 3)]
+        read = [word for file in files if file.stat().st_size for word in ("-f", str(file))]
+        assert 2 <= len(read) <= 4
+        (pasted,) = _pasted(ended)
+        named = [] if suffix else ["--format", "jsonl"]
+        start = ["kvsctl", "set", "--url", url, "-c", "1", "--retries", "0"]
+        assert pasted == [*start, *named, *read]
+        kvsctl(*pasted[1:], status=0)
+        assert _keys(kvsctl.having(KVSCTL_URL=url)) == {f"k{n}" for n in range(_COUNT)}
+
+
+def test_lines_of_parts_that_could_not_be_read_are_written_first(
+    served: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "in.jsonl").write_text('{"key":"b","value":1}\n{"key":"a"\n', "utf-8")
+    words = ("set", "-f", tmp_path / "in.jsonl", "--workers", "2", "--ttl", "7d")
+    ended = served.process(*words, "--failures", tmp_path / "f-{shard}.jsonl", status=1)
+    said = f'Failed records are in {tmp_path}/f-{{shard}}.jsonl: write the lines with "raw" as'
+    assert f"{said} records first.\nTo retry what failed:\n" in ended.err.decode()
+    (pasted,) = _pasted(ended)
+    assert pasted[pasted.index("--ttl") : pasted.index("-f")] == ["--ttl", "7d"]
+
+
+def test_parts_without_failures_files_can_be_repeated_with_them(
+    served: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in.jsonl").write_text('{"key":"b","value":1}\n{"key":"a"\n', "utf-8")
+    (tmp_path / "failed-1.jsonl").touch()
+    ended = served.process("set", "-f", "in.jsonl", "--workers", "2", status=1)
+    assert b"To send all of it again and keep what fails:\n" in ended.err
+    (pasted,) = _pasted(ended)
+    assert pasted[-2:] == ["--failures", "failed-{shard}-2.jsonl"]
+    again = served.process(*pasted[1:], status=1)
+    assert b"Failed records are in failed-{shard}-2.jsonl" in again.err
+
+
+def _pasted(ended: Ended) -> list[list[str]]:
+    lines = ended.err.decode().splitlines()
+    return [shlex.split(line) for line in lines if line.startswith("  kvsctl ")]
 
 
 def test_a_lock_is_held_for_all_parts(served: Command, records: Path, tmp_path: Path) -> None:

@@ -93,17 +93,22 @@ def test_the_failures_files_of_all_are_read_again(
 def test_keys_that_are_deleted_are_input(
     kvsctl: Command, notes: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without notes, the same command would also delete what has succeeded and was set anew."""
+    """Without notes, the same command would also delete what has succeeded and was set anew.
+
+    The line says that it sends all of it again.
+    """
     monkeypatch.chdir(kvsctl.home)
     (kvsctl.home / "keys.txt").write_text("k1\nk2\n", "utf-8")
     with container(kvsctl, ["i0"], "--faults", "only=batch/delete,500=1,first=1") as inside:
         inside("set", *ALL, "k1=1", "k2=2", status=0)
         words = ("delete", *ALL, "-f", "keys.txt", *notes, "--retries", "0", "-c", "1")
-        lines = _lines(inside(*words, "--batch-size", "1", status=1))
-        assert bool(lines) is bool(notes)
-        for line in lines:
-            inside(*shlex.split(line)[1:], status=0)
-            assert inside("list", *ALL, status=0).lines == []
+        ended = inside(*words, "--batch-size", "1", status=1)
+        assert (b"To retry what failed:" in ended.err) is bool(notes)
+        assert (b"To send all of it again and keep what fails:" in ended.err) is not bool(notes)
+        (line,) = _lines(ended)
+        assert ("--failures" in line) is not bool(notes)
+        inside(*shlex.split(line)[1:], status=0)
+        assert inside("list", *ALL, status=0).lines == []
 
 
 def test_the_plans_of_all_are_applied_again(
@@ -127,6 +132,104 @@ def test_an_export_to_stdout_has_no_line(kvsctl: Command, monkeypatch: pytest.Mo
         assert _lines(inside(*words, status=1)) == []
         (line,) = _lines(inside(*words, "-o", "e-{installation}", status=1))
         assert "-o 'e-{installation}'" in line
+
+
+@pytest.mark.parametrize("suffix", ["", "-2"])
+def test_input_can_be_sent_again_with_a_file_for_each(
+    kvsctl: Command, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files that are there are left alone."""
+    monkeypatch.chdir(kvsctl.home)
+    records_file(kvsctl.home / "in.jsonl", [{"key": "k1", "value": 1}])
+    if suffix:
+        (kvsctl.home / "failed-i1.jsonl").touch()
+    with container(kvsctl, ["i0", "i1"], "--faults", "refuse=k1:SOME_CODE") as inside:
+        ended = inside("set", *ALL, "-f", "in.jsonl", "--canary", "1", status=4)
+        assert b"To send all of it again and keep what fails:\n" in ended.err
+        (line,) = _lines(ended)
+        failures = f"failed-{{installation}}{suffix}.jsonl"
+        words = ("kvsctl", "set", "-f", "in.jsonl", *ALL, "--canary", "1", "--failures", failures)
+        assert sorted(shlex.split(line)) == sorted(words)
+        inside(*shlex.split(line)[1:], status=4)
+        assert b"k1" in (kvsctl.home / f"failed-i0{suffix}.jsonl").read_bytes()
+
+
+def test_shards_of_installations_stay_apart(
+    kvsctl: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line of a shard reads its own failures files, and not those of the others."""
+    monkeypatch.chdir(kvsctl.home)
+    records_file(kvsctl.home / "in.jsonl", [{"key": "k1", "value": 1}])
+    faults = "only=batch/set,500=1,first=3"
+    with container(kvsctl, ["i0", "i1", "i4"], "--faults", faults) as inside:
+        pasted = []
+        for shard in ("1/3", "2/3", "3/3"):
+            words = ("set", *ALL, "--shard", shard, "-f", "in.jsonl", "--retries", "0")
+            ended = inside(*words, "--failures", "f-{installation}.jsonl")
+            pasted += [shlex.split(line)[1:] for line in _lines(ended)]
+        assert [one[one.index("--shard") + 1] for one in pasted] == ["1/3", "2/3", "3/3"]
+        for count, retrying in enumerate(pasted, 1):
+            inside(*retrying, status=0)
+            assert len(inside("list", *ALL, status=0).lines) == count
+
+
+_STOPPED = ("--canary", "1", "--retries", "0")
+
+
+@pytest.mark.parametrize("notes", [(), ("--ledger", "l"), ("--journal", "j-{installation}")])
+def test_installations_that_were_not_begun_are_begun(
+    kvsctl: Command, notes: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They have no failures file with the records that they lack."""
+    monkeypatch.chdir(kvsctl.home)
+    records_file(kvsctl.home / "in.jsonl", [{"key": "k1", "value": 1}])
+    with container(kvsctl, ["i0", "i1", "i2"], *_FAILING) as inside:
+        words = ("set", *ALL, "-f", "in.jsonl", *_STOPPED, "--failures", "f-{installation}.jsonl")
+        ended = inside(*words, *notes, status=4)
+        if not notes:
+            does = "To send all of it again, to all installations:"
+            assert f"Failed records are in f-{{installation}}.jsonl. {does}" in ended.err.decode()
+        (line,) = _lines(ended)
+        assert "--canary 1" in line
+        assert "--failures 'f-{installation}.jsonl'" in line
+        inside(*shlex.split(line)[1:], status=0)
+        found = inside("list", *ALL, status=0).lines
+        assert {one["installation"] for one in found} == {"i0", "i1", "i2"}
+
+
+@pytest.mark.parametrize(
+    ("notes", "said"),
+    [
+        ((), "To send all of it again, to all installations, run the same command again."),
+        (
+            ("--ledger", "l"),
+            "To retry what failed and what was not begun, run the same command with "
+            "--retry-failed.",
+        ),
+    ],
+    ids=str,
+)
+def test_a_command_with_values_is_repeated_in_words(
+    kvsctl: Command, notes: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(kvsctl.home)
+    with container(kvsctl, ["i0", "i1"], *_FAILING) as inside:
+        words = ("set", *ALL, "a=1", *_STOPPED, *notes, "--failures", "f-{installation}.jsonl")
+        ended = inside(*words, status=4)
+        assert _lines(ended) == []
+        assert f"Failed records are in f-{{installation}}.jsonl. {said}" in ended.err.decode()
+
+
+def test_an_installation_that_was_refused_has_no_file_to_read(
+    kvsctl: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(kvsctl.home)
+    records_file(kvsctl.home / "in.jsonl", [{"key": "k1", "value": 1}])
+    faults = "refuse=k1:SOME_CODE,refuse-installation=i1:403"
+    with container(kvsctl, ["i0", "i1"], "--faults", faults) as inside:
+        words = ("set", *ALL, "-f", "in.jsonl", "--failures", "f-{installation}.jsonl")
+        (line,) = _lines(inside(*words, status=1))
+        assert inside(*shlex.split(line)[1:], status=1).err.count(b"cannot read") == 0
 
 
 def test_what_nothing_noted_has_no_line(kvsctl: Command) -> None:

@@ -59,7 +59,10 @@ _OF_THE_INPUT: Final = {
     *("infer_types", "pairs", "string", "keys", "ignore_manifest", "require_input", "check_first"),
     "shard",
 }
-"""The failures file has records, with the keys that these have made, of the shard that it was."""
+"""The failures file has records, with the keys that these have made, of the shard that it was.
+
+The shard of installations is kept: other tests give it.
+"""
 _OF_THE_RUN: Final = {
     *("dry_run", "confirm", "journal", "journal_force", "retry_failed", "ledger", "failures"),
     *("report", "json", "quiet", "verbose", "force", "stats_every", "ping_url", "metrics_file"),

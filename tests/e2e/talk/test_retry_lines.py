@@ -1,6 +1,7 @@
 """The line that a report gives to retry failures works when it is pasted."""
 
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -218,18 +219,20 @@ def test_a_plan_from_stdin_has_none(kvsctl: Command) -> None:
     assert b"  kvsctl " not in ended.err
 
 
-def test_jobs_in_parts_have_none(kvsctl: Command) -> None:
-    """Each part has a failures file and a journal of its own, which no one command takes."""
+def test_one_line_reads_the_files_of_all_parts(kvsctl: Command) -> None:
+    """It names the files that have failures, and needs no workers."""
     lines = '{"key":"a","value":1}\n{"key":"b/c","value":1}\n'
     source, failures = kvsctl.home / "in.jsonl", kvsctl.home / "f-{shard}.jsonl"
     source.write_text(lines, "utf-8")
     words: list[str | Path] = ["set", "-t", "local", "-f", source, "--workers", "2"]
     ended = kvsctl.process(*words, "--failures", failures, status=1)
     assert b"1 failed" in ended.err
-    assert b"  kvsctl " not in ended.err
+    files = [kvsctl.home / f"f-{number}.jsonl" for number in (1, 2)]
+    [failed] = [file for file in files if file.read_bytes()]
+    assert line_of(ended) == f"kvsctl set -t local -f {failed}"
 
 
-def test_several_installations_have_none(kvsctl: Command) -> None:
+def test_the_line_of_several_installations_has_no_token_command(kvsctl: Command) -> None:
     (kvsctl.home / "in.jsonl").write_text('{"key":"b/c","value":1}\n', "utf-8")
     with serving(kvsctl, "--token", "one=t1", "--token", "two=t2") as url:
         entries = [
@@ -241,7 +244,11 @@ def test_several_installations_have_none(kvsctl: Command) -> None:
         words = ["-t", "forge", "--installations-file", str(installations), "-f", "in.jsonl"]
         ended = kvsctl("set", *words, status=1, folder=kvsctl.home)
     assert b"2 failed" in ended.err
-    assert b"  kvsctl " not in ended.err
+    assert b"To send all of it again and keep what fails:\n" in ended.err
+    pasted = shlex.split(line_of(ended))
+    assert sorted(pasted) == sorted(
+        ["kvsctl", "set", *words, "--failures", "failed-{installation}.jsonl"]
+    )
 
 
 def test_what_passed_its_checks_and_failed_then_has_one(kvsctl: Command) -> None:
