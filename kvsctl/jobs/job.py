@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from kvsctl.listing.plan import ListingPlan
     from kvsctl.report.dry_run import DryRun
     from kvsctl.report.failed.retry_line import RetryWords
+    from kvsctl.report.store.differences import Finding
     from kvsctl.report.store.rules import RuleReport
     from kvsctl.shards import Shard
 
@@ -93,7 +94,8 @@ class JobEnd(msgspec.Struct, frozen=True):
     `tally` is None if it sent no requests and reads no records. `dry_run`: what it would need, if
     it only said that. `rules`: those of a clean-up. `report`: the JSON report, if the watcher
     wants it and the job has one of the schema of batch jobs. `installations`: how each
-    ended, if it was a group of them. `compared`: what a comparison has found.
+    ended, if it was a group of them. `compared`: what a comparison has found. `finding`: what the
+    verification of one of several exports has found.
     """
 
     tally: Tally | None
@@ -104,6 +106,7 @@ class JobEnd(msgspec.Struct, frozen=True):
     report: dict[str, Any] | None = None
     installations: "Sequence[PartEnd]" = ()
     compared: "Counts | None" = None
+    finding: "Finding | None" = None
 
 
 class Watcher(Protocol):

@@ -106,4 +106,7 @@ class VerificationEnding(msgspec.Struct, frozen=True):
         if self.is_part and tally is None and self.verified.is_good:
             tally = Tally()
             tally.records = tally.succeeded = self.verified.manifest.digest.records
-        self.watcher.note_end(JobEnd(tally, end.elapsed_seconds, error, compared=counts))
+        finding = self.verified.finding if self.is_part else None
+        self.watcher.note_end(
+            JobEnd(tally, end.elapsed_seconds, error, compared=counts, finding=finding)
+        )

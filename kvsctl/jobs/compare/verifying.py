@@ -39,6 +39,7 @@ from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile
 from kvsctl.report.log.start import log_start
 from kvsctl.report.progress.following import Input
+from kvsctl.report.store.differences import Differing
 from kvsctl.report.store.verification import (
     MOST_SHOWN,
     Against,
@@ -200,11 +201,11 @@ class _Checking(NamedTuple):
         """Return what differs, and the error that ended this early, if any."""
         store, tally = comparand.store, self.tally
         credentials = store.credentials()
-        different: list[Difference] = []
+        different: list[Differing] = []
 
         def take(difference: Difference) -> None:
             if len(different) < MOST_SHOWN:
-                different.append(difference)
+                different.append(Differing.of(difference))
 
         comparer = Comparer(take)
         side = FileSide(comparand.reader, counting(tally), self.among.memory)

@@ -25,7 +25,7 @@ from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile, error_members, report_document
 from kvsctl.report.failed.retry_line import FailuresKept, retry_lines
 from kvsctl.report.installations.source import source_line, source_members
-from kvsctl.report.installations.table import print_lines
+from kvsctl.report.installations.table import print_different, print_lines
 from kvsctl.report.schema import document_line
 from kvsctl.report.store.differences import found_parts
 from kvsctl.report.store.rules import rule_lines
@@ -143,6 +143,7 @@ class Ending(msgspec.Struct, frozen=True):
             text += source_line(copy.name, copy.tally, copy.elapsed_seconds, environment)
         environment.write_stderr(text + rule_lines(self.sum.rules, environment))
         print_lines(environment, self.sum.lines, shows_all=is_verbose)
+        print_different(environment, self.sum.lines)
         if tally.groups:
             from kvsctl.report.failures_table import print_failures
             from kvsctl.report.rich_console import stderr_console

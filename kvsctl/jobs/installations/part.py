@@ -101,11 +101,12 @@ async def work_on(
     end = kept.end
     message = error.message if error is not None else None if end is None else end.error
     name = target.installation or target.name
+    finding = None if end is None else end.finding
     if end is None or end.tally is None:
-        return PartEnd(InstallationEnd(name, int(status), message), None)
+        return PartEnd(InstallationEnd(name, int(status), message, finding=finding), None)
     counts = counts_of(end.tally)
     line = InstallationEnd(
-        name, int(status), message, end.elapsed_seconds, counts, compared=end.compared
+        name, int(status), message, end.elapsed_seconds, counts, end.compared, finding
     )
     return PartEnd(line, end)
 

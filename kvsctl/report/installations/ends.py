@@ -9,6 +9,7 @@ from msgspec.structs import asdict, replace
 
 from kvsctl.bulk.outcomes.tally import RECORD_COUNTS, REQUEST_COUNTS, Tally
 from kvsctl.comparison.joining import Counts
+from kvsctl.report.store.differences import Finding
 
 
 class InstallationEnd(msgspec.Struct, frozen=True, gc=False):
@@ -16,7 +17,7 @@ class InstallationEnd(msgspec.Struct, frozen=True, gc=False):
 
     `exit_code` is what a command on it alone would have; None: it was not begun. `error` says what
     ended it early. `counts` are those of a tally, in the order of `COUNTS`. `compared`: what a
-    comparison has found.
+    comparison has found. `finding`: what the verification of its export has found.
     """
 
     installation: str
@@ -25,6 +26,7 @@ class InstallationEnd(msgspec.Struct, frozen=True, gc=False):
     elapsed_seconds: float = 0.0
     counts: tuple[int, ...] = ()
     compared: Counts | None = None
+    finding: Finding | None = None
 
     @property
     def members(self) -> dict[str, Any]:
@@ -35,6 +37,8 @@ class InstallationEnd(msgspec.Struct, frozen=True, gc=False):
         if self.error is not None:
             line["error"] = self.error
         found = {} if self.compared is None else asdict(self.compared)
+        if self.finding is not None:
+            found |= self.finding.members
         line["elapsed_s"] = round(self.elapsed_seconds, 3)
         return line | counts | {"units": units} | found
 

@@ -11,6 +11,8 @@ from kvsctl.report.styled import Span, painted
 from kvsctl.report.summary import plural
 
 _SHOWN: Final = 20
+_MOST_DIFFERENT: Final = 10
+"""How many records that differ are named at most."""
 
 
 def print_lines(
@@ -23,6 +25,27 @@ def print_lines(
     if rest := ordered[len(shown) :]:
         text += painted([(_rest(rest), "dim")], environment)
     environment.write_stderr(text)
+
+
+def print_different(environment: Environment, lines: Sequence[InstallationEnd]) -> None:
+    """Print the first records that differ from their stores, each with its installation."""
+    found = [
+        (line.installation, one)
+        for line in lines
+        if line.finding is not None
+        for one in line.finding.different or ()
+    ]
+    rows = [
+        f"{one.change.value:<9} {visible(installation)}  {visible(one.name)}"
+        for installation, one in found[:_MOST_DIFFERENT]
+    ]
+    total = sum(0 if line.compared is None else line.compared.differences for line in lines)
+    if rows and total > len(rows):
+        rows.append(
+            f"{'':<9} and {total - len(rows):,} more: --json names up to {_MOST_DIFFERENT} of each "
+            "installation, and kvsctl diff shows all"
+        )
+    environment.write_stderr("".join(painted([(row, "")], environment) for row in rows))
 
 
 def _rank(line: InstallationEnd) -> tuple[int, int]:

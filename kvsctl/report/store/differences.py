@@ -1,6 +1,7 @@
 """What diff shows to people: each difference with its parts, and the totals."""
 
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any, Final, Self
 
 import msgspec
 from msgspec import structs
@@ -93,6 +94,50 @@ class Compared(msgspec.Struct, frozen=True):
     def members(self) -> dict[str, Any]:
         """The members of the JSON report that only diff has."""
         return {"left": self.left, "right": self.right, **structs.asdict(self.counts)}
+
+
+class Differing(msgspec.Struct, frozen=True, gc=False):
+    """A record that differs, without its values."""
+
+    change: Change
+    key: str
+    entity: str | None
+
+    @classmethod
+    def of(cls, difference: Difference) -> Self:
+        """Return what a report names of a difference."""
+        entry = difference.entry
+        return cls(difference.change, entry.key, entry.entity or None)
+
+    @property
+    def members(self) -> dict[str, str]:
+        """What the JSON report has of it."""
+        entity = {} if self.entity is None else {"entityName": self.entity}
+        return {"change": self.change.value, "key": self.key, **entity}
+
+    @property
+    def name(self) -> str:
+        """Its key, and its entity if it has one, for people."""
+        return self.key if self.entity is None else f"{self.key} ({self.entity})"
+
+
+class Finding(msgspec.Struct, frozen=True, gc=False):
+    """What the verification of one of several exports has found.
+
+    `damage`: how it differs from its manifest; None: not at all. `different`: the first records
+    that differ from the store; None: it was not compared with one.
+    """
+
+    damage: str | None
+    different: Sequence[Differing] | None
+
+    @property
+    def members(self) -> dict[str, Any]:
+        """What the JSON report has of it."""
+        members: dict[str, Any] = {"matches": self.damage is None, "damage": self.damage}
+        if self.different is not None:
+            members["different"] = [one.members for one in self.different]
+        return members
 
 
 def found_parts(counts: Counts) -> list[str]:

@@ -9,11 +9,12 @@ import msgspec
 from kvsctl import __version__
 from kvsctl.backups.manifest import Facts, Manifest
 from kvsctl.bulk.outcomes.tally import Tally
-from kvsctl.comparison.joining import Counts, Difference
+from kvsctl.comparison.joining import Counts
 from kvsctl.errors import ExitStatus
 from kvsctl.report.document import failure_members
 from kvsctl.report.escape import visible
 from kvsctl.report.schema import VERIFY_SCHEMA
+from kvsctl.report.store.differences import Differing, Finding
 from kvsctl.report.summary import plural, total_of_units
 from kvsctl.texts import utc_text
 
@@ -28,7 +29,7 @@ class Against(msgspec.Struct, frozen=True):
     sample: str
     counts: Counts
     tally: Tally
-    different: Sequence[Difference]
+    different: Sequence[Differing]
 
 
 class Verified(msgspec.Struct, frozen=True):
@@ -49,6 +50,11 @@ class Verified(msgspec.Struct, frozen=True):
             return False
         against = self.against
         return against is None or not (against.counts.differences or against.tally.failed)
+
+    @property
+    def finding(self) -> Finding:
+        """What the line of its installation has, if it is one of several."""
+        return Finding(self.damage, None if self.against is None else self.against.different)
 
 
 def verified_document(verified: Verified, status: ExitStatus) -> dict[str, Any]:
@@ -92,14 +98,8 @@ def _against_document(against: Against) -> dict[str, Any]:
         "failures": [failure_members(note) for note in tally.failures[:MOST_SHOWN]],
         "requests": tally.requests,
         "units": {"read": tally.units_read, "write": tally.units_write},
-        "different": [_named(difference) for difference in against.different],
+        "different": [one.members for one in against.different],
     }
-
-
-def _named(difference: Difference) -> dict[str, str]:
-    entry = difference.entry
-    entity = {"entityName": entry.entity} if entry.entity else {}
-    return {"change": difference.change.value, "key": entry.key, **entity}
 
 
 def verified_lines(verified: Verified) -> list[str]:
@@ -143,9 +143,7 @@ def _against_rows(against: Against) -> list[tuple[str, str]]:
     if units := total_of_units(tally):
         totals.append(units)
     rows = [("against", f"{against.name}{part}"), ("found", ", ".join(totals))]
-    for difference in against.different:
-        entity = f" ({difference.entry.entity})" if difference.entry.entity else ""
-        rows.append((difference.change.value, f"{difference.entry.key}{entity}"))
+    rows += [(one.change.value, one.name) for one in against.different]
     if counts.differences > len(against.different):
         more = counts.differences - len(against.different)
         rows.append(("", f"and {more:,} more: kvsctl diff shows them"))

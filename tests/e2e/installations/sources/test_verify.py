@@ -44,6 +44,40 @@ def test_each_is_checked_and_compared_with_its_store(inside: Command, tmp_path: 
     assert (report["changed"], report["missing"], report["equal"]) == (1, 1, 7)
 
 
+def test_records_that_differ_are_named_with_their_installation(
+    inside: Command, tmp_path: Path
+) -> None:
+    inside("set", "-t", "container", "--installation", "i2", "a:1=2", status=0)
+    inside("delete", "-t", "container", "--installation", "i3", "b:1", "--yes", status=0)
+    _damage(tmp_path / "backup-i1.jsonl")
+    words = ("verify", tmp_path / _FILES, *_AGAINST)
+    lines = lines_by_name(inside(*words, "--json", status=1).report)
+    assert lines["i2"]["different"] == [{"change": "changed", "key": "a:1"}]
+    assert lines["i3"]["different"] == [{"change": "missing", "key": "b:1"}]
+    assert [lines[name]["matches"] for name in _NAMES] == [False, True, True]
+    assert "its records have changed" in lines["i1"]["damage"]
+    assert (lines["i2"]["damage"], "different" in lines["i1"]) == (None, False)
+    text = inside(*words, status=1).err.decode()
+    assert "\nchanged   i2  a:1\nmissing   i3  b:1\n" in text
+    assert "more: --json" not in text
+
+
+def test_at_most_ten_records_that_differ_are_named(kvsctl: Command, tmp_path: Path) -> None:
+    records = [{"entityName": "order", "key": f"k{n}", "value": {"n": 1}} for n in range(10, 22)]
+    with container(kvsctl, _NAMES[:2]) as inside:
+        inside("set", *ALL, "-f", records_file(tmp_path / "in.jsonl", records), status=0)
+        inside("export", *ALL, "--entity", "order", "-o", tmp_path / _FILES, status=0)
+        inside("delete", *ALL, "-f", tmp_path / "in.jsonl", "--yes", status=0)
+        words = ("verify", tmp_path / _FILES, *_AGAINST)
+        text = inside(*words, status=1).err.decode()
+        assert text.count("missing   i") == 10
+        assert "missing   i1  k10 (order)\n" in text
+        assert "and 14 more: --json names up to 10 of each installation" in text
+        lines = lines_by_name(inside(*words, "--json", status=1).report)
+    for line in lines.values():
+        assert [one["entityName"] for one in line["different"]] == ["order"] * 10
+
+
 def test_a_missing_or_altered_file_stops_no_other(inside: Command, tmp_path: Path) -> None:
     _damage(tmp_path / "backup-i1.jsonl")
     (tmp_path / "backup-i2.jsonl").unlink()
