@@ -27,6 +27,7 @@ from kvsctl.client.options import (
     Covered,
     IfAbsent,
     Ttl,
+    callable_listeners,
     compared_with_itself,
     other_not_open,
     rules_of,
@@ -158,7 +159,7 @@ class AsyncClient:
         write only records whose key does not exist; "exact": let the service decide that, with a
         request for each. `verify`: read back each record, and fail it if it is not there.
         """
-        session = self._opened()
+        session, listeners = self._opened(), callable_listeners(listeners)
         plan = replace(self._opening.plan, verb=Verb.SET)
         target = self._opening.target
         plan = set_plan(plan, target, if_absent=if_absent, changed_only=changed_only, verify=verify)
@@ -178,7 +179,7 @@ class AsyncClient:
 
         A key that does not exist succeeds.
         """
-        session = self._opened()
+        session, listeners = self._opened(), callable_listeners(listeners)
         self._opening.require_writable()
         plan = replace(self._opening.plan, verb=Verb.DELETE, verify=verify)
         items = self._items(Verb.DELETE, entity)
@@ -230,7 +231,7 @@ class AsyncClient:
         from kvsctl.client.exporting import export_to_file
 
         covered = Covered(prefix, entities, consistent, skip_expired)
-        return await export_to_file(self._opened(), path, covered, listeners)
+        return await export_to_file(self._opened(), path, covered, callable_listeners(listeners))
 
     def export_lines(
         self,
@@ -284,6 +285,7 @@ class AsyncClient:
         self, keys: Given[Key], *, entity: str | None, listeners: Sequence[Listener]
     ) -> AsyncGenerator[Sequence[ReadRecord], None]:
         """Return what `get_many` yields, in lists as they arrive."""
+        listeners = callable_listeners(listeners)
 
         def reading(session: Session) -> tuple[Reading, Stream]:
             stream = Stream()
@@ -303,6 +305,7 @@ class AsyncClient:
         self, prefix: str, *, entity: str | None, listeners: Sequence[Listener]
     ) -> AsyncGenerator[Sequence[ReadRecord], None]:
         """Return what `scan` yields, in lists as they arrive."""
+        listeners = callable_listeners(listeners)
 
         def reading(session: Session) -> tuple[Reading, Stream]:
             from kvsctl.listing.run import ListingRun  # not every client lists
@@ -326,6 +329,7 @@ class AsyncClient:
         """Return what `export_lines` yields, in lists as they arrive."""
         from kvsctl.client.exporting import lines_reading
 
+        listeners = callable_listeners(listeners)
         return self._read(lambda session: lines_reading(session, covered, listeners))
 
     def _differences(
@@ -347,7 +351,7 @@ class AsyncClient:
             left,
             None if prefix is None and isinstance(left, Path) else covered,
             entities[0] if len(entities) == 1 else None,
-            listeners,
+            callable_listeners(listeners),
             compares_text=compares_text,
             ignores_manifest=ignores_manifest,
         )

@@ -1,11 +1,12 @@
 """The options of calls: what is written when, and which part of a store is read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec.structs import replace
 
+from kvsctl.bulk.events import Listener
 from kvsctl.bulk.plan import RunPlan
 from kvsctl.bulk.settling.precondition import Precondition, WriteIf
 from kvsctl.config.targets import Target
@@ -49,6 +50,22 @@ def _require_entity(entity: object, limits: Limits) -> None:
         raise UsageError(f"entity: expected a string, not {entity!r}")
     if breach := check_entity(entity, limits):
         raise UsageError(f"entity {quoted(entity)}: {breach.message}")
+
+
+def callable_listeners(listeners: Iterable[Listener]) -> Sequence[Listener]:
+    """Return the listeners of a call. Raise UsageError if they are not functions."""
+    if not isinstance(listeners, Iterable):
+        raise UsageError(
+            f"listeners: expected a list of functions, not {type(listeners).__name__}",
+            "Write listeners=[function].",
+        )
+    given = [*listeners]
+    for one in given:
+        if not callable(one):
+            raise UsageError(
+                f"listeners: expected functions that take an event, not {type(one).__name__}"
+            )
+    return given
 
 
 def set_plan(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from kvsctl.bulk.events import Listener
@@ -117,7 +117,9 @@ class Session:
             error.result = result
             raise in_python(error)
         if feed.error is not None:
-            feed.error.add_note(result.in_words())
+            # Whatever its class makes of notes, the caller gets this exception and no other.
+            with suppress(Exception):
+                feed.error.add_note(result.in_words())
             raise feed.error
         return result
 

@@ -237,6 +237,29 @@ def test_a_generator_that_raises_midway_costs_no_record_before_it(kind: type[Exc
     ]
 
 
+class _Loud(Exception):
+    """An exception that takes no note."""
+
+    def add_note(self, note: str, /) -> None:
+        raise RuntimeError(note)
+
+
+@pytest.mark.parametrize("kind", [ValueError, _Loud])
+def test_an_exception_that_takes_no_note_is_raised_itself(kind: type[Exception]) -> None:
+    error = kind("the database is gone")
+    setattr(error, "__notes__", 5)  # noqa: B010 - its type is a list
+
+    def failing() -> Iterator[dict[str, Any]]:
+        yield {"key": "k", "value": 1}
+        raise error
+
+    with Client(URL, transport=in_process(URL, in_memory(), 30)) as client:
+        with pytest.raises(kind) as caught:
+            client.set_many(failing())
+        assert len([*client.scan()]) == 1
+    assert caught.value is error
+
+
 def test_a_cancelled_read_ends_its_requests() -> None:
     async def work() -> None:
         asked = asyncio.Event()

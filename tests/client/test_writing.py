@@ -3,6 +3,8 @@
 import asyncio
 import datetime
 import json
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -275,3 +277,39 @@ def test_a_client_that_is_not_open_refuses() -> None:
     client = client_of(in_memory())
     with pytest.raises(UsageError, match="the client is not open"):
         run(client.set_many([]))
+
+
+@pytest.mark.parametrize(
+    ("listeners", "message"),
+    [
+        ([5], "listeners: expected functions that take an event, not int"),
+        ([print, "note"], "listeners: expected functions that take an event, not str"),
+        (print, "listeners: expected a list of functions, not builtin_function_or_method"),
+    ],
+    ids=["number", "text", "function"],
+)
+def test_listeners_that_cannot_be_called_are_refused(
+    listeners: Any, message: str, tmp_path: Path
+) -> None:
+    async def work() -> None:
+        async with client_of(in_memory()) as client:
+            calls: list[Callable[[], Any]] = [
+                lambda: client.set_many([{"key": "k", "value": 1}], listeners=listeners),
+                lambda: client.delete_many(["k"], listeners=listeners),
+                lambda: collected(client.get_many(["k"], listeners=listeners)),
+                lambda: collected(client.scan(listeners=listeners)),
+                lambda: client.export(tmp_path / "a.jsonl", listeners=listeners),
+                lambda: collected(client.export_lines(listeners=listeners)),
+                lambda: collected(client.diff(tmp_path / "b.jsonl", listeners=listeners)),
+            ]
+            for call in calls:
+                with pytest.raises(UsageError) as caught:
+                    await call()
+                assert caught.value.message == message
+            assert [one async for one in client.scan()] == []
+
+    async def collected(given: AsyncIterator[Any]) -> list[Any]:
+        return [one async for one in given]
+
+    run(work())
+    assert not [*tmp_path.iterdir()]
