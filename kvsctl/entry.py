@@ -83,9 +83,10 @@ def _run(words: list[str]) -> None:
         sys.stdout.write(complete(words, os.environ))
         return
     from kvsctl.cli.app import command_line, commands_by_name, lists_commands
-    from kvsctl.cli.arguments import prepared
+    from kvsctl.cli.arguments import prepared, require_attached_values
     from kvsctl.cli.errors.misuse import call
 
+    require_attached_values(words)
     given = prepared(words)
     call(commands_by_name() if lists_commands(given) else command_line(given), given)
 

@@ -1,12 +1,17 @@
 """Prepare the words of the command line for Typer."""
 
+import shlex
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
+
+from kvsctl.errors import UsageError
 
 METADATA_NAMES: Final = ("created", "updated", "expires")
 _BARE: Final = "--metadata"
 _IF_ABSENT: Final = "--if-absent"
 _INFER_TYPES: Final = "--infer-types"
+_FILE: Final = ("-f", "--file")
 ALL_COLUMNS: Final = "*"
 """The value of `--infer-types` without one."""
 IF_ABSENT_READS: Final = "read"
@@ -38,6 +43,22 @@ def prepared(words: Sequence[str]) -> list[str]:
         named = rest.pop(0) if rest and _is_list(rest[0]) else ",".join(METADATA_NAMES)
         result.append(f"{_BARE}={named}")
     return result
+
+
+def require_attached_values(words: Sequence[str]) -> None:
+    """Raise UsageError if a value of `--if-absent` or `--infer-types` seems to stand apart.
+
+    That is a word directly after the option which is not KEY=VALUE, beside a file.
+    """
+    given = [*words[: words.index("--")]] if "--" in words else words
+    if not any(word in _FILE or word.startswith(f"{_FILE[1]}=") for word in given):
+        return
+    for option, word in pairwise(given):
+        if option in (_IF_ABSENT, _INFER_TYPES) and "=" not in word and word[:1] not in ("-", ""):
+            raise UsageError(
+                f"{option} {word}: the value of this option follows a =",
+                f"Write {option}={shlex.quote(word)}.",
+            )
 
 
 def _is_list(word: str) -> bool:

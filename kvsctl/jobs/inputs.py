@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _STDIN: Final = 0
 _MOST_COLUMNS: Final = 5
 """How many columns have a warning of their own."""
+_IF_ALL: Final = "name the columns to parse: --infer-types=COLUMN,…"
+_IF_NAMED: Final = "leave the column out of --infer-types"
 Emit: TypeAlias = Callable[[Event], None]
 
 
@@ -176,8 +178,8 @@ def _of_mixed(columns: Iterable[ColumnTypes]) -> list[str]:
     mixed = [one for one in columns if one.is_mixed]
     found = [
         f"column {quoted(one.name)}: --infer-types left some cells strings (see {one.string}) and "
-        f"made numbers or other JSON of others (see {one.other}); if that is not meant, name the "
-        "columns to parse: --infer-types=COLUMN,…"
+        f"made numbers or other JSON of others (see {one.other}); if that is not meant, "
+        f"{_IF_NAMED if one.is_named else _IF_ALL}"
         for one in mixed[:_MOST_COLUMNS]
     ]
     if len(mixed) > _MOST_COLUMNS:

@@ -19,6 +19,8 @@ class ColumnTypes(msgspec.Struct):
     """
 
     name: str
+    is_named: bool = False
+    """Whether `--infer-types` names it."""
     string: Origin | None = None
     other: Origin | None = None
     _string_at: int | None = None

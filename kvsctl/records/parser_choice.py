@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from kvsctl.errors import UsageError
 from kvsctl.records.formats import Format
 from kvsctl.records.parsed import Parser
 from kvsctl.records.parsing.records import (
@@ -25,7 +26,8 @@ def set_parsers(rules: Rules, shape: Shape = RECORDS, *, string: bool) -> Parser
     """Return the parsers for set: `KEY=VALUE` for arguments, records of `shape` for other sources.
 
     If `string` is True, the VALUE of an argument is always a string, never JSON. The returned
-    function raises UsageError if the header of a table lacks a column that the shape needs.
+    function raises UsageError if the header of a table lacks a column that the shape needs, or if
+    the shape names columns to parse and the source is not a table.
     """
     pairs = set_argument_parser(rules, string=string)
     if shape.is_record:
@@ -40,6 +42,7 @@ def set_parsers(rules: Rules, shape: Shape = RECORDS, *, string: bool) -> Parser
             return pairs
         header = _header(source)
         if header is None:
+            _require_no_columns(source, shape)
             return objects
         from kvsctl.records.parsing.tables import table_set_parser
 
@@ -82,3 +85,14 @@ def key_parsers(rules: Rules, shape: Shape = RECORDS) -> ParserChoice:
 
 def _header(source: Source) -> "Header | None":
     return source.header if isinstance(source, File) else None
+
+
+def _require_no_columns(source: Source, shape: Shape) -> None:
+    """Raise UsageError if the shape names columns to parse, and a source has objects, not rows."""
+    found = source.format
+    if shape.typed_columns is not None and found is not None and not found.is_table:
+        raise UsageError(
+            f"--infer-types={','.join(sorted(shape.typed_columns))}: {source.label} is "
+            f"{found.value}, not a table",
+            "Its values have types already: leave --infer-types out, or give it tables only.",
+        )

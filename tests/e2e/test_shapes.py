@@ -135,6 +135,8 @@ def test_a_column_of_strings_and_numbers_is_said_once(
     assert f"kvsctl: warning: {warning}\n" in said
     assert "09990" not in said
     assert b"warning" not in local(*words, "--infer-types=n", status=0).err
+    said = local(*words, "--infer-types=n,plz", status=0).err.decode()
+    assert "if that is not meant, leave the column out of --infer-types\n" in said
 
 
 def test_only_the_named_columns_are_parsed(local: Command, tmp_path: Path) -> None:
@@ -145,6 +147,38 @@ def test_only_the_named_columns_are_parsed(local: Command, tmp_path: Path) -> No
     for columns, why in (("N", b'no column "N"'), ("", b"not a list of columns")):
         words = ("set", "-f", path, "--key", "a:{id}", f"--infer-types={columns}")
         assert why in local(*words, status=2).err
+
+
+@pytest.mark.parametrize("form", ["jsonl", "json"])
+@pytest.mark.parametrize("is_second", [False, True])
+def test_columns_to_parse_are_refused_for_what_is_not_a_table(
+    local: Command, tmp_path: Path, form: str, is_second: bool
+) -> None:
+    table, path = tmp_path / "in.csv", tmp_path / "in.data"
+    table.write_text("key,value\nb,1\n", "utf-8")
+    path.write_text('[{"key":"a","value":"01"}]' if form == "json" else '{"key":"a","value":"01"}')
+    files: list[str | Path] = ["-f", table, "-f", path] if is_second else ["-f", path]
+    ended = local("set", *files, "--infer-types=value", status=2)
+    assert f"--infer-types=value: {path} is {form}, not a table\n" in ended.err.decode()
+    local("get", "a", status=1)
+    local("get", "b", status=1)
+    local("set", *files, "--infer-types", status=0)
+    path.write_bytes(b"")
+    local("set", "-f", table, "-f", path, "--infer-types=value", status=0)
+
+
+def test_a_value_that_stands_apart_from_its_option_is_refused(
+    local: Command, tmp_path: Path
+) -> None:
+    path = tmp_path / "in.csv"
+    path.write_text("key,value\na,01\n", "utf-8")
+    for option, value in (("--infer-types", "value"), ("--if-absent", "exact")):
+        ended = local("set", "-f", path, option, value, status=2)
+        assert f"{option} {value}: the value of this option follows a =\n" in ended.err.decode()
+        assert f"Write {option}={value}." in ended.err.decode()
+    local("get", "a", status=1)
+    local("set", "--infer-types", "b=1", "-f", path, "--if-absent", "c=1", status=0)
+    assert values(local, "b", "c") == [1, 1]
 
 
 def test_many_such_columns_are_counted(local: Command, tmp_path: Path) -> None:

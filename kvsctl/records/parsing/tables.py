@@ -106,7 +106,10 @@ def _types_of(header: Header, shape: Shape) -> InferredTypes | None:
         header.require(name, "--infer-types=NAME")
     names = header.names if shape.takes_whole else [shape.value_field or "value"]
     parsed = {name for name in names if shape.infers(name)}
-    return InferredTypes(ColumnTypes(name) if name in parsed else None for name in header.names)
+    is_named = shape.typed_columns is not None
+    return InferredTypes(
+        ColumnTypes(name, is_named) if name in parsed else None for name in header.names
+    )
 
 
 def _value_of(
