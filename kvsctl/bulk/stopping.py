@@ -100,10 +100,10 @@ async def error_of(task: asyncio.Task[None]) -> KvsctlError | None:
     return error
 
 
-def retrieve_error(task: asyncio.Task[Any]) -> None:
-    """Take the error of a task that has ended, so that asyncio does not print it.
+def retrieve_error(future: asyncio.Future[Any]) -> None:
+    """Take the error of a task or future that has ended, so that asyncio does not print it.
 
-    A callback of tasks that may fail while they are cancelled: nobody waits for them then.
+    A callback of those that may fail after they were cancelled or left: nobody waits for them then.
     """
-    if not task.cancelled():
-        task.exception()
+    if not future.cancelled():
+        future.exception()

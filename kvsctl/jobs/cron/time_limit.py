@@ -68,7 +68,6 @@ class TimeLimit:
 
     @contextmanager
     def _stopping(self, run: Timed) -> Iterator[None]:
-
         def end() -> None:
             self._has_ended_a_run = True
             run.run_out_of_time()

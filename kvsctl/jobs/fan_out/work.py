@@ -9,6 +9,7 @@ from concurrent.futures import Executor
 from datetime import UTC, datetime
 from typing import Final
 
+from kvsctl.bulk.stopping import retrieve_error
 from kvsctl.errors import RUN_AGAIN, ExitStatus
 from kvsctl.jobs.cron.lock import locked
 from kvsctl.jobs.fan_out.crews import Crew
@@ -105,6 +106,7 @@ class FanOut:
         self.in_flight += 1
         try:
             future = asyncio.wrap_future(executor.submit(carry_out, unit))
+            future.add_done_callback(retrieve_error)  # one that is left behind may fail later
             while not (future.done() or self._is_abandoned):
                 await asyncio.wait([future], timeout=_LOOK_SECONDS)
             # A future that was cancelled is one of a cluster that is gone. To cancel one that is

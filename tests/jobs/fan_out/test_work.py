@@ -1,6 +1,7 @@
 """Units go to any executor, one per worker at a time; what dies is given again."""
 
 import asyncio
+import gc
 import math
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -176,3 +177,26 @@ def test_units_that_do_not_end_after_an_abort_are_left_behind() -> None:
 
     (end,) = asyncio.run(work())
     assert (end.name, end.status) == ("a", ExitStatus.TERMINATED)
+
+
+def test_a_unit_that_was_left_behind_may_fail_later_without_a_word() -> None:
+    reported: list[dict[str, Any]] = []
+
+    async def work() -> None:
+        loop, futures = asyncio.get_running_loop(), list[Future[UnitEnd]]()
+        loop.set_exception_handler(lambda _, context: reported.append(context))
+
+        def lose(future: Future[UnitEnd]) -> None:
+            futures.append(future)
+            crew.gone = "lost the scheduler", "Start it."
+
+        crew = _SilentCrew(1, lose)
+        await FanOut([unit_named("a")], crew, lambda _: None, lambda _: None, lambda: None).work()
+        futures.pop().set_exception(_DiedError())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        gc.collect()
+
+    asyncio.run(work())
+    gc.collect()
+    assert reported == []
