@@ -21,7 +21,7 @@ DOCUMENTED: Final = frozenset(
 )
 """The names that `kvsctl help environment` has, without their prefix."""
 _OTHERS: Final = frozenset({"BRIDGE_TOKEN", "BRIDGE_READ_TOKEN", "SPLIT_SLABS"})
-"""Those of a bridge's function and of tests."""
+"""Those of a bridge's function, and one by which tests split slabs: see `cli.request`."""
 
 
 def require_known(environ: Iterable[str]) -> None:

@@ -77,10 +77,9 @@ class Shape(msgspec.Struct, frozen=True):
     If `key` is None, the key is the member `key`. If `value_field` is None, the value is the
     member `value` if `key` is None too; if `key` is set, the value is the whole object, with its
     exact bytes. If `infer_types` is True, a table cell that is valid JSON becomes that JSON, byte
-    for byte; all other cells are strings. `typed_columns` are the columns of which that holds;
-    None: all. If `delimiter` is None, CSV has a comma and TSV a tab,
-    unless a table names its delimiter itself. If `has_quotes` is False, a quote in a table is an
-    ordinary character, and every line is a row.
+    for byte; all other cells are strings. Only cells of `typed_columns` are parsed; None: all. If
+    `delimiter` is None, CSV has a comma and TSV a tab, unless a table names its delimiter itself.
+    If `has_quotes` is False, a quote in a table is an ordinary character, and every line is a row.
     """
 
     key: KeyTemplate | None = None

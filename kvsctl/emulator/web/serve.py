@@ -145,7 +145,7 @@ def _opened(
             load_seed(path, emulator.service, store)
         if options.imported is not None:
             _load(options.imported, emulator, note)
-        # Only now: who connects is answered at once, or refused, but does not wait for the load.
+        # Only now: a client is answered at once or refused, but does not wait for the load.
         with _listening_errors(options):
             listener.listen(2048)
         yield listener, emulator

@@ -12,9 +12,9 @@ from kvsctl.texts import counted
 class Stops:
     """Notes how installations end. `error` says why no other one is begun; None: others may be.
 
-    `canaries` of them come first, and each must end with exit code 0, or no other is begun; if
-    there is no other, they are as all installations. `note_canaries` receives the names of those
-    that are chosen, before the first is begun.
+    `canaries` of them come first, and each must end with exit code 0, or no other is begun. If
+    there is no installation but canaries, they stop nothing. `note_canaries` receives the names of
+    new canaries before the first is begun.
     """
 
     def __init__(
