@@ -94,7 +94,7 @@ def on_installations(given: Given) -> Given:
 def verification_on_each(given: Given) -> BatchJob:
     """Return the job that verifies the export of one of several installations. Raise UsageError.
 
-    A file that is missing is no error here: it is that of its installation.
+    A missing file raises nothing here: its installation fails when it is verified.
     """
     path = _path(given)
     store = store_of(given.of(TargetOptions), given)

@@ -104,8 +104,8 @@ class StoreClient:
 
     `timeout_seconds` only appears in messages; the carrier enforces it. If there is a
     `write_refusal`, no request that may change something is sent: it raises that error.
-    `bridge`: the one between the client and the store. `lookout`: whether there is one although
-    nobody said so.
+    `bridge`: the one between the client and the store. `lookout`: finds
+    out whether an undescribed target is a bridge.
     """
 
     def __init__(

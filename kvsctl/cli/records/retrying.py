@@ -33,7 +33,7 @@ _HOW: Final = (VerifyOption, GetOptions, SetOptions, CheckingOptions)
 _OF_THE_INPUT: Final = ("pairs", "string", "check_first", "require_input", "dry_run")
 _WITH_DEFAULTS: Final = (SetOptions, InputOptions, EntityOptions)
 _DEFAULTS: Final = ("ttl", "entity")
-"""What records are given that do not say it themselves, whatever the format of the input."""
+"""What holds for records that do not name it themselves, whatever the format of the input."""
 _NOT_AGAIN: Final = (ReportOptions, MonitoringOptions, RetryFailedOption, ConfirmOption)
 """What concerns the run, and the name by which the user allows writes to a protected target."""
 _RETRY: Final = "--retry-failed"

@@ -18,7 +18,7 @@ from kvsctl.report.store.verification import Verified, verified_document, verifi
 class VerificationEnding(msgspec.Struct, frozen=True):
     """Everything needed to report a finished verification.
 
-    `is_part`: it is one of several, of which the sum is printed.
+    `is_part`: it is one of several verifications, and only their sum is printed.
     """
 
     reporting: Reporting

@@ -83,7 +83,7 @@ def retry_lines(
 ) -> list[str]:
     """Return the lines that say where failed records are, and how to retry them.
 
-    They are none if there is nothing to say. `words` None: no command retries them. `folder`: where
+    The list is empty if no record failed. `words` None: no command retries them. `folder`: where
     the command runs.
     """
     lines = _lines(words, tally, kept, folder)
