@@ -94,7 +94,7 @@ def carry_out_job(command: str, given: Given, job_of: Callable[[Given], BatchJob
 
     if names_several(given):
         carry_out_on_each(command, given, job_of)
-    require_one_for_all(given)
+    given = on_one_installation(given)
     in_parts = given.of(WorkersOption) != WorkersOption()
     carry_out(command, given, job_of if in_parts else retried(command, job_of), run_job)
 
@@ -120,14 +120,25 @@ def carry_out_on_each(
     carry_out(command, given, job_on_each, run_on_installations, has_workers_itself=True)
 
 
-def require_one_for_all(given: Given) -> None:
-    """Raise UsageError for options that mean nothing for one installation."""
+def on_one_installation(given: Given) -> Given:
+    """Return the options of a command that works on one store.
+
+    `{installation}` in names of files becomes the id of the installation, if --installation names
+    one. Raise UsageError for options that mean nothing for one installation.
+    """
     for flag, is_given in given.of(InstallationsOptions).given_flags:
         if is_given:
             raise UsageError(
                 f"{flag} is for several installations",
                 "Name them with --installation, --all-installations or --installations-file.",
             )
+    ids = given.of(TargetOptions).installation or given.of(VerifyOptions).installation
+    if not ids:
+        return given
+    from kvsctl.cli.installations.naming import named_groups, with_names  # few commands name one
+    from kvsctl.config.targets import Target
+
+    return with_names(given, named_groups(given), Target(ids[0], installation=ids[0]))
 
 
 def retried(command: str, job_of: Callable[[Given], BatchJob]) -> Callable[[Given], BatchJob]:

@@ -43,6 +43,17 @@ def test_one_that_is_gone_refused_or_throttled_stops_no_other(kvsctl: Command) -
     assert len(read.lines) == 9
 
 
+def test_one_id_is_in_the_names_of_files_as_several_are(kvsctl: Command, tmp_path: Path) -> None:
+    records = [{"key": "a", "value": 1}, {"key": "a b/?", "value": 1}]
+    records_file(tmp_path / "in-i01.jsonl", records)
+    failures = tmp_path / "failed-{installation}.jsonl"
+    words = ("-t", "container", "--installation", "i01", "--failures", failures)
+    with container(kvsctl, _NAMES) as inside:
+        inside("set", *words, "-f", tmp_path / "in-{installation}.jsonl", status=1)
+    assert not failures.exists()
+    assert b"a b/?" in (tmp_path / "failed-i01.jsonl").read_bytes()
+
+
 @pytest.mark.parametrize(("status", "code"), [(403, 3), (404, 1), (503, 4)])
 def test_if_all_end_alike_so_does_the_command(kvsctl: Command, status: int, code: int) -> None:
     faults = ",".join(f"refuse-installation={name}:{status}" for name in _NAMES)

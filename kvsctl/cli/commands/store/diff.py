@@ -55,12 +55,12 @@ def diff_command(given: Given) -> None:
         carry_out,
         carry_out_on_each,
         names_several,
-        require_one_for_all,
+        on_one_installation,
     )
     from kvsctl.cli.compare_request import comparison, comparison_on_each, copied_source
     from kvsctl.jobs.compare.comparing import compare
 
     if names_several(given):
         carry_out_on_each("diff", given, comparison_on_each, copied_source)
-    require_one_for_all(given)
+    given = on_one_installation(given)
     carry_out("diff", given, comparison, compare)

@@ -54,7 +54,7 @@ def sync_command(given: Given) -> None:
         carry_out,
         carry_out_on_each,
         names_several,
-        require_one_for_all,
+        on_one_installation,
         retried,
     )
     from kvsctl.cli.sync_request import copied_source, sync_job
@@ -62,5 +62,5 @@ def sync_command(given: Given) -> None:
 
     if names_several(given):
         carry_out_on_each("sync", given, sync_job, copied_source)
-    require_one_for_all(given)
+    given = on_one_installation(given)
     carry_out("sync", given, retried("sync", sync_job), run_job)

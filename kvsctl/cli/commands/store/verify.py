@@ -28,12 +28,12 @@ def verify_command(given: Given) -> None:
         carry_out,
         carry_out_on_each,
         names_several,
-        require_one_for_all,
+        on_one_installation,
     )
     from kvsctl.cli.verify_request import on_installations, verification, verification_on_each
     from kvsctl.jobs.compare.verifying import verify
 
     if names_several(given):
         carry_out_on_each("verify", given, verification_on_each, as_given=on_installations)
-    require_one_for_all(given)
+    given = on_one_installation(given)
     carry_out("verify", given, verification, verify)

@@ -153,4 +153,6 @@ def test_what_has_no_sense_is_refused(
 def test_one_installation_is_named(inside: Command, tmp_path: Path) -> None:
     words = ("verify", tmp_path / "backup-i1.jsonl")
     inside(*words, "--against", "container", "--installation", "i1", status=0)
+    named = ("verify", tmp_path / _FILES, "--against", "container", "--installation", "i1")
+    assert b"backup-i1.jsonl matches its manifest" in inside(*named, status=0).out
     assert b"--installation needs a target" in inside(*words, "--installation", "i1", status=2).err
