@@ -1,6 +1,6 @@
 """Compare a file with its manifest, before it is used and for `kvsctl verify`."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from kvsctl.backups.digest import Digest, digest_of
@@ -19,13 +19,16 @@ def mismatch(expected: Digest, found: Digest) -> str | None:
     return f"its records have changed: sha256 is {found.sha256}, was {expected.sha256}"
 
 
-def damage(path: Path, expected: Digest) -> str | None:
+def damage(
+    path: Path, expected: Digest, is_stopped: Callable[[], bool] = lambda: False
+) -> str | None:
     """Return how a file that is read now differs from its manifest; None if it does not.
 
-    Raise UsageError if it cannot be opened.
+    It is not read to its end once `is_stopped` returns True; the result means nothing then. Raise
+    UsageError if it cannot be opened.
     """
     try:
-        return mismatch(expected, digest_of(path))
+        return mismatch(expected, digest_of(path, is_stopped))
     except StreamError as error:
         return error.message
 

@@ -1,7 +1,7 @@
 """The count and the hash of uncompressed records."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -62,10 +62,15 @@ def uncompressed(path: Path) -> Iterator[bytes]:
         os.close(fd)
 
 
-def digest_of(path: Path) -> Digest:
-    """Return the digest of a file, read whole. Raise as `uncompressed` does."""
+def digest_of(path: Path, is_stopped: Callable[[], bool] = lambda: False) -> Digest:
+    """Return the digest of a file, read whole unless `is_stopped` returns True meanwhile.
+
+    Raise as `uncompressed` does.
+    """
     running = RunningDigest()
     for chunk in uncompressed(path):
+        if is_stopped():
+            break
         running.take(chunk)
     return running.result()
 

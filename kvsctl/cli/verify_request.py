@@ -94,7 +94,7 @@ def on_installations(given: Given) -> Given:
 def verification_on_each(given: Given) -> BatchJob:
     """Return the job that verifies the export of one of several installations. Raise UsageError.
 
-    A missing file raises nothing here: its installation fails when it is verified.
+    A missing file raises nothing here: it is reported as the error of its installation.
     """
     path = _path(given)
     store = store_of(given.of(TargetOptions), given)

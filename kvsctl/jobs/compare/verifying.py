@@ -1,5 +1,6 @@
 """Check an export against its manifest, and against a store."""
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from kvsctl.comparison.entries import Block, FileSide, has_expired
 from kvsctl.comparison.joining import Comparer, Difference
 from kvsctl.comparison.sampling import Sample
 from kvsctl.config.installations import short_id
-from kvsctl.errors import ExitStatus, KvsctlError, UsageError
+from kvsctl.errors import ExitStatus, Interrupted, KvsctlError, UsageError
 from kvsctl.jobs.compare.reading import (
     Lookup,
     count_absent_as_read,
@@ -29,7 +30,7 @@ from kvsctl.jobs.compare.verification_ending import VerificationEnding
 from kvsctl.jobs.cron.lock import locked
 from kvsctl.jobs.cron.time_limit import TimeLimit
 from kvsctl.jobs.ending import End
-from kvsctl.jobs.job import JobEnd, Reporting, Schedule, Watcher, labels_of
+from kvsctl.jobs.job import Reporting, Schedule, Watcher, labels_of
 from kvsctl.jobs.progress.showing import showing_progress
 from kvsctl.jobs.replacing import require_replaceable
 from kvsctl.jobs.runner import ALONE, Among, Interrupts, NoInterrupts
@@ -98,19 +99,13 @@ async def verify(
     """Check a file, print the result, and return the exit status.
 
     `among`: what it shares with other installations. Raise UsageError if the file or its manifest
-    cannot be read, and WorkLeft if another run holds the job's lock; what goes wrong later is
-    reported. Of one of several installations nothing is printed, and a file or a manifest that
-    cannot be read is a failure.
+    cannot be read, WorkLeft if another run holds the job's lock, and Interrupted if a signal
+    arrives while the file is checked; what goes wrong later is reported. Of one of several
+    installations nothing is printed.
     """
     limit = TimeLimit(job.schedule.max_duration_seconds)
     async with locked(job, limit.ends_at, environment):
-        try:
-            manifest = _manifest_of(job.path)
-        except UsageError as error:
-            if job.installation is None or job.watcher is None:
-                raise
-            job.watcher.note_end(JobEnd(None, 0.0, error.message))
-            return ExitStatus.FAILURES
+        manifest = _manifest_of(job.path)
         return await _carry_out(
             job, manifest, environment, interrupts or NoInterrupts(), limit, among
         )
@@ -135,7 +130,9 @@ async def _carry_out(
             is_quiet=job.reporting.quiet,
             verbosity=job.reporting.verbosity,
         )
-        wrong = _wrong_installation(job, manifest) or damage(job.path, manifest.digest)
+        wrong = _wrong_installation(job, manifest)
+        if wrong is None:
+            wrong = await _damage(job.path, manifest, interrupts, environment.note)
         verified = Verified(job.path, manifest, wrong)
         error: KvsctlError | None = None
         if comparand is not None and verified.damage is None:
@@ -185,6 +182,40 @@ def _wrong_installation(job: Verification, manifest: Manifest) -> str | None:
     if made_of is None or mine is None or short_id(made_of) == short_id(mine):
         return None
     return f"it is an export of installation {made_of}"
+
+
+async def _damage(
+    path: Path, manifest: Manifest, interrupts: Interrupts, note: Callable[[str], None]
+) -> str | None:
+    """Return how a file differs from its manifest; None if it does not.
+
+    It is read by a thread, so that requests of other installations and signals get their turn.
+    Raise Interrupted if a signal arrives meanwhile.
+    """
+    reading = _Reading()
+    with interrupts.stopping(reading, note):
+        found = await asyncio.to_thread(damage, path, manifest.digest, lambda: reading.is_stopped)
+    if reading.is_stopped:
+        status = interrupts.interrupted or ExitStatus.WORK_LEFT
+        raise Interrupted(f"interrupted: {path} was not read to its end", status)
+    return found
+
+
+class _Reading:
+    """The check of a file, as what signals stop."""
+
+    in_flight: int | None = None
+
+    def __init__(self) -> None:
+        self.is_stopped = False
+
+    def stop(self) -> None:
+        """See Stoppable."""
+        self.is_stopped = True
+
+    def abort(self) -> None:
+        """See Stoppable."""
+        self.is_stopped = True
 
 
 class _Checking(NamedTuple):

@@ -123,7 +123,7 @@ async def _verified(part: BatchJob, verification: "Verification", around: Around
     """Verify the export of an installation in place of sending records. Return the exit status."""
     from kvsctl.jobs.compare.verifying import verify  # few jobs verify
 
-    await asyncio.sleep(0)  # reading a file waits for nothing: signals get a turn
+    await asyncio.sleep(0)  # a missing file waits for nothing: signals get a turn
     installation = str(part.target.installation)
     watched = replace(verification, schedule=part.schedule, watcher=part.watcher)
     watched = replace(watched, installation=installation)

@@ -85,15 +85,15 @@ def test_a_missing_or_altered_file_stops_no_other(inside: Command, tmp_path: Pat
         ended = inside("verify", tmp_path / _FILES, *words, status=1)
         said = ended.err.decode()
         assert "  i1  0 records, exit code 1: its records have changed: sha256 is " in said
-        assert f"exit code 1: cannot read {tmp_path}/backup-i2.jsonl: not a file" in said
+        assert f"exit code 2: cannot read {tmp_path}/backup-i2.jsonl: not a file" in said
         assert "  i3  3 records, 3 " in said
         assert "2 of 3 installations " in said
         assert ended.out == b""
 
 
 def test_all_files_may_be_missing(inside: Command, tmp_path: Path) -> None:
-    report = inside("verify", tmp_path / "no-{installation}", *_AGAINST, "--json", status=1).report
-    assert exit_codes(report) == dict.fromkeys(_NAMES, 1)
+    report = inside("verify", tmp_path / "no-{installation}", *_AGAINST, "--json", status=2).report
+    assert exit_codes(report) == dict.fromkeys(_NAMES, 2)
 
 
 @pytest.mark.usefixtures("inside")

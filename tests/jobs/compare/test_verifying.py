@@ -1,0 +1,62 @@
+"""The check of an export by its manifest, as a job."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kvsctl.backups.checking import damage
+from kvsctl.errors import ExitStatus, Interrupted
+from kvsctl.jobs.compare.verifying import Verification, verify
+from kvsctl.jobs.signals import Stoppable
+from kvsctl.report.console import Environment
+from tests.backups.exports import write_export
+
+
+class _Interrupted:
+    """A signal that arrives as soon as there is something to stop."""
+
+    interrupted: ExitStatus | None = None
+
+    @contextmanager
+    def stopping(
+        self, run: Stoppable, note: Callable[[str], None], noun: str = "request"
+    ) -> Iterator[None]:
+        del note, noun
+        self.interrupted = ExitStatus.TERMINATED
+        run.stop()
+        yield
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Verification:
+    """Return the check of an export that is whole."""
+    return Verification(path=write_export(tmp_path / "all.jsonl", [b'{"key":"a","value":1}\n']))
+
+
+def test_a_signal_ends_the_check_and_nothing_is_said_to_match(
+    job: Verification, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(Interrupted, match="not read to its end") as raised:
+        asyncio.run(verify(job, Environment.of_process(), _Interrupted()))
+    assert raised.value.status is ExitStatus.TERMINATED
+    assert capfd.readouterr().out == ""
+
+
+def test_the_event_loop_does_not_wait_for_the_file(
+    job: Verification, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers: list[int] = []
+
+    def noted(*given: Any) -> str | None:
+        readers.append(threading.get_ident())
+        return damage(*given)
+
+    monkeypatch.setattr("kvsctl.jobs.compare.verifying.damage", noted)
+    assert asyncio.run(verify(job, Environment.of_process())) is ExitStatus.OK
+    assert len(readers) == 1
+    assert threading.get_ident() not in readers
