@@ -6,6 +6,7 @@ The tree:
     ├── UsageError          2   command line, settings or unreadable input; nothing was sent
     ├── CredentialsError    3   the target refused the credentials, or none could be had
     ├── TargetError         4   the target could not be reached
+    │   └── FailedInstallations   too many installations failed, and others were not begun
     ├── StreamError         5   input or output failed part-way
     ├── WorkLeft            75  work is left: run the same command again
     ├── Interrupted     130/143  a signal ended the command before it changed anything
@@ -58,6 +59,11 @@ class KvsctlError(Exception):
         self.message = message
         self.hint = hint
 
+    @property
+    def code(self) -> str:
+        """What programs tell it from other errors by: `error.code` of a JSON report."""
+        return self.status.name
+
 
 class UsageError(KvsctlError):
     """The command line, the settings or the input cannot be used. Nothing was sent."""
@@ -75,6 +81,15 @@ class TargetError(KvsctlError):
     """The target could not be reached."""
 
     status = ExitStatus.UNREACHABLE
+
+
+class FailedInstallations(TargetError):
+    """A canary or too many installations failed, for any reason, and others were not begun."""
+
+    @property
+    def code(self) -> str:
+        """See KvsctlError."""
+        return "FAILED_INSTALLATIONS"
 
 
 class StreamError(KvsctlError):

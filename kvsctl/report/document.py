@@ -144,7 +144,7 @@ class ReportFile:
 
 def error_members(error: KvsctlError) -> dict[str, str | None]:
     """Return an error that ended a command as the member `error` of a JSON document."""
-    return {"code": error.status.name, "message": error.message, "hint": error.hint}
+    return {"code": error.code, "message": error.message, "hint": error.hint}
 
 
 def failure_members(note: FailureNote) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from kvsctl.config.targets import Target
-from kvsctl.errors import ExitStatus, KvsctlError, TargetError
+from kvsctl.errors import ExitStatus, FailedInstallations, KvsctlError
 from kvsctl.jobs.installations.limits import MostFailed
 from kvsctl.report.installations.ends import InstallationEnd
 from kvsctl.texts import counted
@@ -85,7 +85,7 @@ class Stops:
             self._failed, self._total
         ):
             failed = counted(self._failed, "installation")
-            self.error = self.error or TargetError(
+            self.error = self.error or FailedInstallations(
                 f"gave up after {failed} failed: --stop-after-failed-installations "
                 f"{self._most_failed.text} was reached",
                 "Correct what failed there, or allow more failures.",
@@ -93,7 +93,7 @@ class Stops:
 
 
 def _canary_failed(installation: str, exit_code: int | None, hint: str) -> KvsctlError:
-    return TargetError(
+    return FailedInstallations(
         f"a canary failed ({installation}, exit code {exit_code}): the installations after the "
         "canaries were not begun",
         hint,

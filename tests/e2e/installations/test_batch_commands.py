@@ -69,6 +69,7 @@ def test_canaries_come_first_and_must_succeed(kvsctl: Command) -> None:
         ended = inside("set", *ALL, "a=1", "--canary", "2", "--json", status=4)
         assert exit_codes(ended.report) == {"i00": 0, "i01": 3} | dict.fromkeys(_NAMES[2:])
         assert b"a canary failed (i01, exit code 3)" in ended.err
+        assert ended.report["error"]["code"] == "FAILED_INSTALLATIONS"
         inside("set", *ALL, "a=1", "--canary", "1", status=1)
 
 

@@ -64,6 +64,7 @@ def test_the_first_failed_canary_stops_it() -> None:
     assert list(rounds) == []
     assert stops.error is not None
     assert "a canary failed (a, exit code 1)" in stops.error.message
+    assert stops.error.code == "FAILED_INSTALLATIONS"
 
 
 def test_canaries_that_succeed_let_the_others_begin() -> None:
@@ -116,6 +117,7 @@ def test_a_canary_that_an_earlier_run_has_finished_in_vain_stops_it_at_once() ->
     stops.resume({"a": 1})
     assert stops.error is not None
     assert "a canary failed (a, exit code 1)" in stops.error.message
+    assert stops.error.code == "FAILED_INSTALLATIONS"
     assert list(_rounds(stops, 2)) == []
     without = Stops(0, None, 2)
     without.resume({"a": 1})
