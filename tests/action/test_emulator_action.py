@@ -143,7 +143,7 @@ def test_a_job_can_start_several(job: Job) -> None:
         ({"args": "'"}, "args: No closing quotation"),
         ({"args": "--no-such"}, "--no-such"),
         ({"args": "--help"}, "in place of its URL"),
-        ({"port": "x; touch injected"}, "'x; touch injected'"),
+        ({"port": "x; touch injected"}, '"x; touch injected"'),
     ],
 )
 def test_what_fails_is_shown_as_an_error(job: Job, inputs: dict[str, str], why: str) -> None:

@@ -156,7 +156,7 @@ def test_the_end_of_the_lifespan_closes_the_store(client: EmulatorClient) -> Non
 
     asyncio.run(client.emulator({"type": "lifespan"}, receive, send))
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
-    with pytest.raises(RuntimeError, match="closed"):
+    with pytest.raises(ConnectionLost, match="the store is closed"):
         asyncio.run(client.emulator.store.run(lambda: None))
     with pytest.raises(ValueError, match="unsupported ASGI scope: websocket"):
         asyncio.run(client.emulator({"type": "websocket"}, receive, send))
