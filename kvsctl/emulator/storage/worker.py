@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import queue
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import groupby
@@ -35,12 +36,13 @@ class End(NamedTuple):
 class Worker:
     """A thread that does jobs in the order in which they are submitted.
 
-    `do` removes at least one job from the left, does it, and returns how each of them ended. It
-    must not raise.
+    `do` is a method that removes at least one job from the left, does it, and returns how each of
+    them ended. It must not raise. The thread does not keep its object alive between jobs, and ends
+    once nothing else does.
     """
 
     def __init__(self, do: Callable[[deque[Job]], list[End]]) -> None:
-        self._do = do
+        self._do = weakref.WeakMethod(do)
         self._submitted: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._doing = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -49,9 +51,14 @@ class Worker:
         """Start the thread unless it runs. Raise RuntimeError if the system refuses it."""
         if self._thread is None:
             # A daemon thread, so that a process can exit without closing the store.
-            thread = threading.Thread(target=self._run, name="emulator-store", daemon=True)
+            working = (self._do, self._submitted, self._doing)
+            thread = threading.Thread(
+                target=_work, args=working, name="emulator-store", daemon=True
+            )
             thread.start()
             self._thread = thread
+            forgotten = weakref.finalize(self, self._submitted.put, None)
+            forgotten.atexit = False
 
     def submit(self, work: Callable[[], T], *, writes: bool) -> "asyncio.Future[T]":
         """Return the future result of `work`. The thread must have been started."""
@@ -73,18 +80,29 @@ class Worker:
             self._submitted.put(None)
             self._thread.join()
 
-    def _run(self) -> None:
-        jobs: deque[Job] = deque()
-        is_open = True
-        while is_open or jobs:
-            taken = [] if jobs else [self._submitted.get()]
-            taken += [self._submitted.get_nowait() for _ in range(self._submitted.qsize())]
+
+def _work(
+    method: "weakref.WeakMethod[Callable[[deque[Job]], list[End]]]",
+    submitted: "queue.SimpleQueue[Job | None]",
+    doing: threading.Lock,
+) -> None:
+    jobs: deque[Job] = deque()
+    is_open = True
+    while is_open:
+        taken = [submitted.get()]
+        while taken or jobs:
+            taken += [submitted.get_nowait() for _ in range(submitted.qsize())]
             is_open = is_open and None not in taken
             jobs.extend(job for job in taken if job is not None)
-            if jobs:
-                with self._doing:
-                    ends = self._do(jobs)
-                _hand_back(ends)
+            taken.clear()
+            if not jobs:
+                continue
+            if (do := method()) is None:
+                return  # nobody waits for these jobs
+            with doing:
+                ends = do(jobs)
+            _hand_back(ends)
+            del do, ends  # or they would keep the object until the next job
 
 
 def _hand_back(ends: Iterable[End]) -> None:

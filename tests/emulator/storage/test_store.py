@@ -20,6 +20,7 @@ from kvsctl.emulator.storage.rows import Rows
 from kvsctl.emulator.storage.store import Store
 from tests.emulator.support import OpenClient, emulator_client
 from tests.support.needs import IS_POSIX, only_on
+from tests.support.waiting import wait_until
 
 
 def test_records_survive_closing(tmp_path: Path, open_client: OpenClient) -> None:
@@ -132,6 +133,26 @@ def test_a_store_that_nobody_closes_is_closed_when_it_is_forgotten() -> None:
     gc.collect()
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
         connection.execute("SELECT 1")
+
+
+def test_a_store_whose_thread_has_worked_is_closed_when_it_is_forgotten(tmp_path: Path) -> None:
+    """Else each emulator of a test run would keep a thread and three open files."""
+    emulator = embedded(tmp_path / "db")
+    connection = emulator.store.connection
+    asyncio.run(emulator.store.run(lambda: connection.execute("SELECT 1"), writes=True))
+    threads = [one for one in threading.enumerate() if one.name == "emulator-store"]
+    del emulator
+    wait_until(lambda: not _is_open(connection))
+    wait_until(lambda: any(not one.is_alive() for one in threads))
+
+
+def _is_open(connection: sqlite3.Connection) -> bool:
+    gc.collect()
+    try:
+        connection.execute("SELECT 1")
+    except sqlite3.ProgrammingError:
+        return False
+    return True
 
 
 def test_a_failed_transaction_changes_nothing() -> None:
