@@ -7,6 +7,7 @@ import re
 import shutil
 import tarfile
 import zipfile
+from fnmatch import fnmatch
 from pathlib import Path
 
 import nox
@@ -227,20 +228,9 @@ def _require_reproducible(session: nox.Session, sdist: Path, wheel: Path, folder
 
 
 def _require_whole(session: nox.Session, wheel: Path) -> None:
-    """End the session with an error if a file of the package, or an entry point, is missing."""
-    package = _sources(Path("kvsctl"))
-    pages = [path for path in _sources(Path("docs")) if path.suffix != ".py"]
-    documents = [*pages, Path("README.md"), Path("SECURITY.md")]
-    shared = {
-        # Where bash-completion, zsh and fish look for it.
-        "bash-completion/completions/kvsctl",
-        "zsh/site-functions/_kvsctl",
-        "fish/vendor_completions.d/kvsctl.fish",
-        *(path.as_posix() for path in _sources(Path("man"))),
-        *(f"doc/kvsctl/{path.as_posix()}" for path in documents),
-    }
-    data = f"{wheel.name.split('-py3')[0]}.data/data/share"
-    expected = {path.as_posix() for path in package} | {f"{data}/{name}" for name in shared}
+    """End the session with an error unless the wheel holds all that it should, and no more."""
+    expected = {path.as_posix() for path in _sources(Path("kvsctl"))}
+    expected |= {f"{wheel.name.split('-py3')[0]}.data/data/{name}" for name in _shared()}
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
         (entry_points,) = [name for name in names if name.endswith("/entry_points.txt")]
@@ -251,8 +241,31 @@ def _require_whole(session: nox.Session, wheel: Path) -> None:
         if name not in entries
     ]
     extra = sorted(name for name in names - expected if ".dist-info/" not in name)
-    if missing or extra:
-        session.error(f"the wheel lacks {missing} and should not hold {extra}")
+    if missing:
+        session.error(f"the wheel lacks {missing}")
+    if extra:
+        session.error(f"the wheel should not hold {extra}")
+
+
+def _shared() -> set[str]:
+    """Return where the wheel puts files outside the package, below the environment's folder.
+
+    Which pages and what they link to is settled in pyproject.toml (tests/documents/test_links.py);
+    here, where shells and `man` look.
+    """
+    shared = {
+        "share/bash-completion/completions/kvsctl",
+        "share/zsh/site-functions/_kvsctl",
+        "share/fish/vendor_completions.d/kvsctl.fish",
+        *(f"share/{path.as_posix()}" for path in _sources(Path("man"))),
+    }
+    wheel = PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
+    for source, target in wheel["shared-data"].items():
+        if target.startswith("share/doc/"):
+            folder = Path(source)
+            files = _sources(folder) if folder.is_dir() else [folder]
+            shared |= {(Path(target) / path.relative_to(folder)).as_posix() for path in files}
+    return {name for name in shared if not any(fnmatch(name, one) for one in wheel["exclude"])}
 
 
 def _sources(folder: Path) -> list[Path]:
