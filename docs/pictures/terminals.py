@@ -114,7 +114,8 @@ def draw(picture: Picture, folder: Path) -> None:
 
 def shown(picture: Picture) -> pyte.Screen:
     """Run the command of a picture in a folder of its own, and return its screen."""
-    with tempfile.TemporaryDirectory() as name:
+    # Not in TMPDIR, whose path may be long: kvsctl wraps lines before `_screen_of` shortens it.
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
         home = Path(name)
         (home / "examples").symlink_to(_ROOT / "examples")
         (home / "sessions.py").write_text(_SESSIONS, "utf-8")
