@@ -1,4 +1,4 @@
-"""The outcomes of many records or problems that ended alike, as one value: see also `slabs`.
+"""Many outcomes with the same state, as one value: see also `slabs`.
 
 Each `Outcome` is created on access, so listeners that do not look at single ones cost little.
 """
@@ -23,7 +23,7 @@ class Alike(Sequence[Outcome], Generic[_Subject]):
     @staticmethod
     @abstractmethod
     def outcome_of(subject: _Subject) -> Outcome:
-        """Return the outcome of one."""
+        """Return the outcome of one subject."""
 
     def __len__(self) -> int:
         return len(self.subjects)

@@ -23,10 +23,10 @@ class RecordsRead(msgspec.Struct, frozen=True, gc=False):
 class RequestEnded(msgspec.Struct, frozen=True, gc=False):
     """One request ended. `status` is None if it got no answer, and `trouble` then says why.
 
-    `units` are quota units by the documented rule; 0 unless it was answered 200 or, without
-    content, 204. `is_retry`: it carried records that had been sent before. `headers`: lines to
-    show, with secrets hidden, if they were asked for. `is_throttled`: see `Fault`. `is_query`: it
-    was a query, and `records` is how many it found.
+    `units` are quota units by the documented rule; 0 unless the answer was 200, or 204 without
+    content. `is_retry`: it carried records that had been sent before. `headers`: lines to show,
+    with secrets hidden, if they were asked for. `is_throttled`: see `Fault`. `is_query`: it was a
+    query, and `records` is how many it found.
     """
 
     verb: Verb
@@ -45,7 +45,7 @@ class RequestEnded(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def operation(self) -> str:
-        """What the request was, as users know it: set, get, delete or query."""
+        """The operation by the name that users know: set, get, delete or query."""
         return "query" if self.is_query else self.verb.value
 
 
@@ -93,7 +93,7 @@ class WaitReason(Enum):
 
 
 class Waiting(msgspec.Struct, frozen=True, gc=False):
-    """No request starts for `wait_seconds`, unless something changes before.
+    """No request starts for `wait_seconds`, unless something changes earlier.
 
     `detail` says in a few words what failed, if anything did, such as `connection refused`.
     `asked_seconds`: the wait that the service asked for.
@@ -106,23 +106,24 @@ class Waiting(msgspec.Struct, frozen=True, gc=False):
 
 
 def waiting_after(reason: WaitReason, wait_seconds: float, fault: "Fault | None") -> Waiting:
-    """Return the event of a wait that `fault` is the reason of; None: no fault is."""
+    """Return the event of a wait. `fault`: the fault that caused it; None: no fault did."""
     if fault is None:
         return Waiting(reason, wait_seconds)
     return Waiting(reason, wait_seconds, fault.brief, fault.retry_after_seconds)
 
 
 class SizeLearnt(msgspec.Struct, frozen=True, gc=False):
-    """Refusals have shown how much one request may carry. From now on none carries more."""
+    """Refusals have shown how much the service accepts in one request. Later ones carry no more."""
 
     max_records: int
     max_bytes: int
 
 
 class PageListed(msgspec.Struct, frozen=True, gc=False):
-    """A page of `records` of a listing was read. `prefix`: its keys begin with it.
+    """A page of a listing was read, with this many `records`.
 
-    `keys` are those of the records, of `entity`; None: plain ones.
+    `prefix`: what its keys begin with. `keys`: the keys of the records. `entity`: the custom entity
+    of these keys; None: they are plain.
     """
 
     prefix: str
@@ -152,13 +153,13 @@ class SelectiveListener(Protocol):
         ...
 
     def __call__(self, event: Event) -> None:
-        """Take in an event."""
+        """Receive an event."""
         ...
 
 
 def wants(listener: Listener, kind: type[Event]) -> bool:
     """Return whether a listener receives events of this type."""
-    # Not isinstance, which takes longer for a Protocol than a run of few records has time for.
+    # Not isinstance: with a Protocol, it takes too long for a run of few records.
     wanted: Container[type[Event]] | None = getattr(listener, "wants", None)
     return wanted is None or kind in wanted
 
@@ -182,7 +183,7 @@ class Emitter:
         self._wanted: dict[type[Event], list[Listener]] = {}
         self._stop = stop
         self.is_torn = False
-        """Whether a listener has crashed on an event. From then on, listeners disagree."""
+        """Whether a listener has crashed on an event. From then on, their states may differ."""
 
     def emit(self, event: Event) -> None:
         """Pass an event to every listener that wants it, in order, even if one of them fails."""

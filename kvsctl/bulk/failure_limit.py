@@ -1,4 +1,4 @@
-"""Count the failures of a run that ends after so many, in input order."""
+"""Count failures in input order, for a run that ends after a number of them."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ class FailureLimit:
     """Holds problems back until all earlier records are settled, if failures are limited.
 
     The input is read ahead of what is sent. Without this, problems far ahead would count as
-    failures, and end the run, before the records in front of them had been sent.
+    failures, and end the run, before earlier records had been sent.
 
     It is a listener, and must receive the events of the run. `limit` None: nothing is held back.
     """
@@ -24,15 +24,15 @@ class FailureLimit:
         self.is_limited = limit is not None
         """Whether the number of failures is limited at all."""
         self._open: deque[int] = deque()  # positions admitted and not settled, in input order
-        self._settled: set[int] = set()  # of these, the ones behind one that is not settled
+        self._settled: set[int] = set()  # positions that settled before an earlier one
         self._held: deque[Problem] = deque()
 
     def is_reached(self, failures: int) -> bool:
-        """Return whether a run with so many failures must end."""
+        """Return whether a run with this many failures must end."""
         return self._limit is not None and failures >= self._limit
 
     def is_full(self, failures: int) -> bool:
-        """Return whether the problems held back may reach the limit: then read no further."""
+        """Return whether the problems held back could reach the limit. If so, read no further."""
         return bool(self._held) and self.is_reached(failures + len(self._held))
 
     def __call__(self, event: Event) -> None:
@@ -57,7 +57,7 @@ class FailureLimit:
         self._held.append(problem)
 
     def release(self, failures: int) -> list[Problem]:
-        """Return the problems whose turn it is, and no more than may still fail."""
+        """Return the problems without an open record before them, up to the limit of failures."""
         released: list[Problem] = []
         while self._held and not self.is_reached(failures + len(released)):
             if self._open and self._open[0] < self._held[0].position:

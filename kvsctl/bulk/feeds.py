@@ -11,9 +11,9 @@ from kvsctl.model import PieceList, Problem
 from kvsctl.slabs import Slab
 
 _MAX_AHEAD: Final = 12
-"""How many lists the thread may be ahead of the run: few bound memory, many hide reading time."""
+"""How many lists the thread may be ahead of the run: fewer save memory, more hide reading time."""
 _MIN_AHEAD: Final = 3
-"""How few lists are left when the thread resumes. Both threads need the interpreter: turns cost."""
+"""The thread resumes when this few lists are left. Each switch between the threads takes time."""
 _MAX_PAGES_AHEAD: Final = 4
 """How many lists an asynchronous iterator may be ahead of the run."""
 
@@ -44,7 +44,7 @@ class Feed(Protocol):
 def feed_of(reader: Iterable[PieceList], *, may_wait: bool) -> Feed:
     """Return a feed of a reader's lists. `may_wait`: it may wait for input, such as from a pipe.
 
-    Only a reader that may wait gets a thread: a needless one costs a sixth of the time, because
+    Only a reader that may wait gets a thread. A needless thread makes a run a sixth slower, because
     both threads take turns with the interpreter.
     """
     return ThreadFeed(reader) if may_wait else ReadyFeed(reader)
@@ -155,7 +155,7 @@ class HandedFeed:
         try:
             self._loop.call_soon_threadsafe(self._arrived.set)
         except RuntimeError:
-            self._closed = True  # the loop is closed: nobody waits any more
+            self._closed = True  # the loop is closed: the run has ended
 
 
 class ThreadFeed(HandedFeed):
@@ -163,7 +163,7 @@ class ThreadFeed(HandedFeed):
 
     def __init__(self, reader: Iterable[PieceList]) -> None:
         super().__init__(reader)
-        # A daemon, because nothing ends the read of a silent pipe.
+        # A daemon, because a read from a silent pipe cannot be interrupted.
         self._thread = threading.Thread(target=self.read_all, name="kvsctl-reader", daemon=True)
         self._thread.start()
 
@@ -171,8 +171,8 @@ class ThreadFeed(HandedFeed):
 class AsyncFeed:
     """A feed of lists that an asynchronous iterator yields, such as the pages of a listing.
 
-    The iterator is at most `max_ahead` lists ahead of the run, so a run that is slower than its
-    input does not pile it up. An empty list means that there is nothing more for now. An error of
+    The iterator is at most `max_ahead` lists ahead of the run, so memory stays bounded if the run
+    is slower than its input. An empty list means that there is nothing more for now. An error of
     the iterator reaches the run after everything before it.
     """
 
@@ -192,7 +192,7 @@ class AsyncFeed:
         """See Feed."""
         arrived = await self._ready.get()
         if arrived is None or isinstance(arrived, Exception):
-            self._ready.put_nowait(arrived)  # the end stays the end
+            self._ready.put_nowait(arrived)  # for later calls
             if arrived is not None:
                 raise arrived
             return None
@@ -219,7 +219,7 @@ class AsyncFeed:
             pass
         except asyncio.CancelledError:
             if not self._is_closed:
-                # Never a silent end: what is not listed would count as done.
+                # Not a silent end: records that were not listed would count as done.
                 end = Defect("the source of the records was cancelled")
             raise
         except Exception as error:
@@ -234,18 +234,18 @@ class AsyncFeed:
 
 
 class RequiredFeed:
-    """The same feed, which raises UsageError if it ends without a record or problem."""
+    """A feed that raises UsageError if it ends without a record or problem."""
 
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
-        self._has_come = False
+        self._has_pieces = False
 
     async def get(self) -> PieceList | None:
         """See Feed."""
         pieces = await self._feed.get()
-        if pieces is None and not self._has_come:
+        if pieces is None and not self._has_pieces:
             raise no_records()
-        self._has_come = self._has_come or bool(pieces)
+        self._has_pieces = self._has_pieces or bool(pieces)
         return pieces
 
     def close(self) -> None:
@@ -261,7 +261,7 @@ _PART_SENT: Final = "What was read before was sent. Run the command again with s
 
 
 class CheckedFeed:
-    """The same feed, which ends with an error if the input has changed since its check.
+    """A feed that ends with an error if the input has changed since its check.
 
     `change` is called before the first piece, and at the end. A problem is a change too, because
     the check found none.

@@ -1,4 +1,4 @@
-"""How many requests and units a run will need, computed from its records and its plan. Pure."""
+"""Compute how many requests and units a run will need, from its records and its plan. Pure."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -22,15 +22,15 @@ from kvsctl.slabs import Slab, any_expires_by
 class Forecast(msgspec.Struct, frozen=True):
     """What a run needs if every request succeeds at the first attempt and input never stalls.
 
-    `records` counts records that are sent, `duplicates` records that a later one supersedes before,
-    and `expired` records that are skipped as they have expired.
-    `units` of writes are computed as packed. Reads are charged by their answers, so theirs are the
-    least, one per request (`are_units_least`). `bytes_sent` is an upper bound of the request
-    bodies. `least_seconds` is the time that the plan's pace takes, without the last answer's.
-    `units_per_minute` is what that pace takes the service to allow, which is not asked; None: any.
+    `records` counts records that are sent, `duplicates` records that a later one supersedes before
+    they are sent, and `expired` records that are skipped because they have expired.
+    `units` of writes are those of the packed requests. Reads are charged by their answers, so their
+    `units` are a lower bound, one per request (`are_units_least`). `bytes_sent` is an upper bound
+    of the request bodies. `least_seconds` is the time that the plan's pace requires, without the
+    wait for the last answer. `units_per_minute` is the limit of that pace; None: there is none.
 
     If records are read before they are written, `reads` counts the requests that read them, and
-    `requests`, `units` and `bytes_sent` are what writing all of them would take: the most.
+    `requests`, `units` and `bytes_sent` are upper bounds: they count a write of every record.
     """
 
     records: int
@@ -66,10 +66,10 @@ def _ignore(_records: Sequence[Record]) -> None: ...
 
 
 class Forecaster:
-    """Packs the records of a run as the run would, and counts.
+    """Packs the records of a run as the run would, and counts requests.
 
-    The records of each request of the plan's verb are passed to `note_sent`, in the order in which
-    the run would send them. Records that have expired by `now` are not sent; None: all are.
+    `note_sent` is called with the records of each request of the plan's verb, in the order in which
+    the run would send them. Records that have expired by `now` are skipped; None: none are.
     """
 
     def __init__(
@@ -103,13 +103,13 @@ class Forecaster:
         self._duplicates += replaced is not None
         is_crowded = self._lanes.admitted_bytes >= self._plan.window_bytes
         self._unpacked += 1
-        # To look after each record whether a batch is complete takes longer than to send it.
+        # Looking for a complete batch after each record would take longer than sending it.
         if is_crowded or self._unpacked >= self._plan.packing.max_records:
             self._unpacked = 0
             self._send(flush=is_crowded)
 
     def _admit_slab(self, slab: Slab) -> None:
-        """Do what `admit` does for each record, in parts that end where it looks for a batch."""
+        """Admit a slab with the same result, in parts that end where `admit` looks for a batch."""
         start, most = 0, self._plan.packing.max_records
         while start < len(slab):
             part = slab[start : start + most - self._unpacked]
@@ -130,7 +130,7 @@ class Forecaster:
         return self._lanes.admitted_bytes
 
     def finish(self) -> Forecast:
-        """Return what all records need, when there are no more."""
+        """Return what all records need. Call it after the last one."""
         self._send(flush=True)
         return Forecast(
             self._records,
@@ -178,9 +178,9 @@ class Forecaster:
 def cost_usd(verb: Verb, forecast: Forecast) -> float:
     """Return the cost in US dollars. Writes and deletes are billed by the bytes sent.
 
-    Reads are billed by their answers, which only the service knows. Theirs is the least cost, that
-    of empty answers. Records that are read before they are written are taken to be all written,
-    after empty answers.
+    Reads are billed by their answers, which only the service knows. Their cost is a lower bound,
+    for empty answers. If records are read before they are written, the cost is that of empty
+    answers and of a write of every record.
     """
     if verb is Verb.GET:
         return read_usd(forecast.requests * EMPTY_READ_BYTES)

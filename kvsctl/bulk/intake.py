@@ -18,7 +18,7 @@ from kvsctl.slabs import Slab
 
 
 class Intake:
-    """Reads a feed until it ends or the run stops. Reads no further while the window is full.
+    """Reads a feed until it ends or the run stops. Pauses while the window is full.
 
     `changed` is called whenever there may be something new to send.
     """
@@ -42,7 +42,7 @@ class Intake:
         self._room = asyncio.Event()
         self._is_starved = False
         self.is_crowded = False
-        """Whether records wait until others have settled, so that there is room for them."""
+        """Whether records wait for room, until others have settled."""
         self.has_ended = False
         """Whether nothing more will be read."""
         self.is_cut_short = True
@@ -50,12 +50,12 @@ class Intake:
 
     @property
     def has_no_more_for_now(self) -> bool:
-        """Whether a batch that is not full need not wait for more records."""
+        """Whether a batch that is not full can be sent: no record will fill it soon."""
         return self._is_starved or self.is_crowded or self.has_ended
 
     @property
     def not_admitted(self) -> PieceList:
-        """What was read and found no room before the run stopped."""
+        """The pieces that were read and not admitted before the run stopped."""
         return [*self._limit.held, *self._admission.left]
 
     async def read(self, feed: Feed) -> None:
@@ -78,15 +78,15 @@ class Intake:
         self._changed()
 
     def wake(self) -> None:
-        """Make it look again for room: records may have settled."""
+        """Look for room again, because records may have settled."""
         self._room.set()
 
     def fit_window(self, concurrency: int) -> None:
-        """Let as many records in as that many requests at a time need."""
+        """Fit the window to this many requests at a time."""
         self._admission.window = self._plan.window_at(concurrency)
 
     def settle_held(self) -> None:
-        """Settle the problems that were held back until everything before them had settled."""
+        """Settle the problems that were held back and whose earlier records have settled."""
         if self._limit.is_limited:
             released = self._limit.release(self._ledger.failures)
             self._ledger.settle_here(FailedChecks(released))
@@ -108,7 +108,7 @@ class Intake:
 
 
 class Admission:
-    """Admits pieces in input order, and no more of them than the bounds on memory allow.
+    """Admits pieces in input order, within the bounds on memory.
 
     `window`: how many records may be admitted and unsettled at a time. Other runs may share it.
     """
@@ -142,7 +142,7 @@ class Admission:
         shared, lanes = self._shared, self._lanes
         if shared is None:
             return self.window
-        if not lanes.admitted:  # as in each of many small runs: to look at all others takes long
+        if not lanes.admitted:  # as in each of many small runs: looking at all others is slow
             records, self._most_bytes = shared.of_any(self.window, self._own_bytes)
             if len(self._pieces) - self._next <= records:
                 return records
@@ -153,15 +153,14 @@ class Admission:
     def is_full(self) -> bool:
         """Whether records must settle before more are admitted."""
         lanes = self._lanes
-        if not lanes.admitted:  # as in each of many small runs, for which the bounds take long
+        if not lanes.admitted:  # as in each of many small runs: computing the bounds is slow
             return False
         return lanes.admitted >= self._fit() or lanes.admitted_bytes >= self._most_bytes
 
     def admit(self) -> Sequence[Outcome]:
         """Admit as many pieces as there is room for. Return the outcomes that this decides.
 
-        These are the problems, unless failures are limited, and the records that a newer one
-        superseded.
+        These are the problems, unless failures are limited, and superseded records.
         """
         room = self._fit() - self._lanes.admitted
         if isinstance(self._pieces, Slab):
@@ -177,7 +176,7 @@ class Admission:
         return FailedChecks(problems) if problems else []
 
     def _admit_slab(self, slab: Slab, end: int) -> list[Outcome]:
-        """Admit a slab up to `end`, in parts that end where batches will."""
+        """Admit a slab up to `end`, in parts that end where batches end."""
         ended: list[Outcome] = []
         lanes, most = self._lanes, self._most_records
         end = min(end, len(slab))

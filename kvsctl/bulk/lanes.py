@@ -25,7 +25,8 @@ class Lanes:
     older one instead, and shares its answer.
 
     A record is parked while it waits for an older record of its lane that is away. With
-    `keeps_first` it also is while the older record waits: only parked records are superseded.
+    `keeps_first` it is also parked while the older record waits: only parked records are
+    superseded.
     """
 
     def __init__(self, *, join: bool, keeps_first: bool = False) -> None:
@@ -34,7 +35,7 @@ class Lanes:
         self._newest: dict[Lane, Record | Slab | None] = {}
         """The newest record of each lane, or its slab. None: it was parked and has been drained."""
         self._order: deque[_Waiting] = deque()
-        """What waits, oldest lane first, mixed with `_gone` records that were sent."""
+        """Waiting records and slabs, oldest lane first. `_gone` sent records are among them."""
         self._gone = 0
         self.waiting = 0
         """How many records could be sent now."""
@@ -78,9 +79,9 @@ class Lanes:
         return before
 
     def admit_all(self, records: Sequence[Record], bodies_bytes: int) -> bool:
-        """Admit several records in less time, if each opens a lane of its own.
+        """Fast path: admit all records if each opens a lane of its own.
 
-        Otherwise admit none and return False. `bodies_bytes` is the size of their bodies together.
+        Otherwise admit none and return False. `bodies_bytes` is the total size of their bodies.
         """
         if isinstance(records, Slab):
             if not self._open_all(records):
@@ -110,7 +111,7 @@ class Lanes:
         return False
 
     def _append(self, record: Record) -> None:
-        """Let a record wait, behind all others."""
+        """Queue a record behind all others that wait."""
         self._order.append(record)
         self.waiting += 1
 
@@ -176,7 +177,7 @@ class Lanes:
         ]
 
     def _split_waiting(self, slab: Slab, count: int) -> None:
-        """Replace the first `count` records of a waiting slab by records of their own."""
+        """Split the first `count` records of a waiting slab into single records."""
         order, place = self._order, self._order.index(slab)
         order.rotate(-place)
         order.popleft()
@@ -190,7 +191,7 @@ class Lanes:
         order.rotate(place)
 
     def split_away(self, records: Sequence[Record]) -> list[Record]:
-        """Return records that are away as a list, so that each may change.
+        """Return records that are away as a list, so that each can change.
 
         If they are a slab, the records of the list replace it in the lanes. So the caller must use
         the result.
@@ -235,7 +236,7 @@ class Lanes:
             self._gone -= 1
 
     def resize(self, record: Record, body: bytes) -> None:
-        """Give a record that is away another body."""
+        """Replace the body of a record that is away."""
         self.admitted_bytes += len(body) - len(record.body)
         record.body = body
 
@@ -247,7 +248,7 @@ class Lanes:
         return self.settle_all([record]).get(record.identity.lane, [])
 
     def settle_all(self, records: Sequence[Record]) -> Mapping[Lane, list[Record]]:
-        """Do the same for several records. Return their followers by lane."""
+        """Do what `settle` does for several records. Return their followers by lane."""
         if isinstance(records, Slab):
             lanes = records.lanes
             self.admitted_bytes -= records.body_bytes
@@ -278,7 +279,7 @@ class Lanes:
         return taken
 
     def drain(self) -> list[Record]:
-        """Remove and return all records that were never sent: waiting, parked, their followers."""
+        """Remove and return all records that were never sent: waiting, parked and following."""
         left = self.waiting_records(self.waiting)
         never_sent = {record.identity.lane for record in left}
         for record in list(left):

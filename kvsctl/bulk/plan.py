@@ -21,7 +21,7 @@ from kvsctl.service.auth.credentials import Secret
 from kvsctl.service.client import Answer
 
 BEGINNING_CONCURRENCY: Final = 8
-"""How many requests are in flight at a time until the run has found how many help."""
+"""How many requests are in flight at first, until the run has found how many are useful."""
 _MIN_WINDOW: Final = 1000
 _WRITES_AHEAD: Final = 4
 _READS_AHEAD: Final = 2
@@ -31,7 +31,7 @@ class Caller(Protocol):
     """What a run needs of the service: see `service.client.StoreClient`."""
 
     async def prepare(self) -> None:
-        """Get the token that requests need. Send nothing. Raise CredentialsError."""
+        """Get the token for requests, without sending one. Raise CredentialsError."""
         ...
 
     async def call(self, verb: Verb, records: Sequence[Record]) -> Answer:
@@ -63,8 +63,8 @@ class RunPlan(msgspec.Struct, frozen=True):
 
     `give_up_after`: how many consecutive failed requests end the run; 429, 401, batches that are
     split and their parts do not count. `patience_seconds`: how long the service may answer nothing
-    but 429. `max_failures`: how many failed records end the run; None: no number does. `verify`:
-    read back what was written before it settles.
+    but 429. `max_failures`: how many failed records end the run; None: no limit. `verify`: read
+    written records back before they settle.
     """
 
     verb: Verb
@@ -72,7 +72,7 @@ class RunPlan(msgspec.Struct, frozen=True):
     pace: Pace = msgspec.field(default_factory=Pace)
     concurrency: int = BEGINNING_CONCURRENCY
     finds_concurrency: bool = False
-    """Begin with `concurrency` requests at a time, and find out how many help."""
+    """Begin with `concurrency` requests at a time, and find out how many are useful."""
     retry: RetryPolicy = msgspec.field(default_factory=RetryPolicy)
     read_policy: ReadPolicy = msgspec.field(default_factory=ReadPolicy)
     give_up_after: int = DEFAULTS.give_up_after
@@ -82,13 +82,13 @@ class RunPlan(msgspec.Struct, frozen=True):
     precondition: Precondition = msgspec.field(default_factory=Precondition)
     """When the records of a set are written."""
     stop_seconds: float = DEFAULTS.timeout
-    """How long a run that was asked to stop continues to read back what it wrote."""
+    """How long a run still reads back what it wrote after it was asked to stop."""
     splits_slabs: bool = False
     """Whether slabs are split before they are admitted. For tests: the outcomes are the same."""
     window_bytes: int = 16_000_000
-    """The most bytes that admitted records may have together. The last one may exceed it."""
+    """The most bytes of all admitted records together. The last record may exceed it."""
     shared_window: SharedWindow | None = None
-    """What bounds the records of this run and of others together; None: nothing does."""
+    """The bound that the records of this run share with those of others; None: there is none."""
 
     @classmethod
     def of(
@@ -96,9 +96,9 @@ class RunPlan(msgspec.Struct, frozen=True):
     ) -> "RunPlan":
         """Return the plan of a run with these settings.
 
-        `is_local`: the target is the embedded emulator. It has no quota and no app beside it, so
-        only what the settings ask for bounds the run. `is_bridged`: requests go through a bridge.
-        `commands`: how many commands divide the quota.
+        `is_local`: the target is the embedded emulator. It has no quota and no live app, so only
+        explicit settings limit the run. `is_bridged`: requests go through a bridge. `commands`: how
+        many commands share the quota.
         """
         pace = Pace.of(
             math.inf if is_local else running.quota_share,
@@ -133,7 +133,7 @@ class RunPlan(msgspec.Struct, frozen=True):
     def window_at(self, concurrency: int) -> int:
         """Return how many records may be admitted and unsettled at a time. This bounds memory.
 
-        Reads may have fewer, because each answered record may have 240 KiB.
+        Reads have fewer, because each record of an answer can have 240 KiB.
         """
         at_a_time = concurrency * self.packing.max_records
         if self.verb is Verb.GET:

@@ -44,8 +44,8 @@ class Run:
 
     More may be added to the list of `listeners` until `work` is called.
 
-    `pacer` may be shared by several runs on one installation, at the same time or one after the
-    other, so that they keep to one quota together. Its pace then replaces that of the plan.
+    Several runs on one installation, at the same time or one after the other, can share a `pacer`,
+    and so one quota. Its pace then replaces that of the plan.
     """
 
     def __init__(
@@ -58,8 +58,8 @@ class Run:
         pacer: Pacer | None = None,
         random: Random | None = None,
     ) -> None:
-        # Its parts do not keep the run: it is freed when it ends, and not by the garbage collector.
-        # That takes as long as a small run does.
+        # Its parts hold no reference to the run, so it is freed when it ends, without the garbage
+        # collector, which takes as long as a small run.
         itself: Run = proxy(self)
         self._plan = plan
         self._now = asyncio.get_running_loop().time
@@ -110,8 +110,8 @@ class Run:
     async def work(self, feed: Feed) -> KvsctlError | None:
         """Work until the feed ends and every record is settled, or until the run is stopped.
 
-        Return what ended the run early, unless `stop()` without an error or `abort()` did. However
-        the run ends, each record that was read has been settled.
+        Return the error that ended the run early; None after `stop()` without an error or
+        `abort()`. However the run ends, each record that was read has been settled.
         """
         self._pacer.subscribe(self.wake)
         shared = self._plan.shared_window
@@ -151,11 +151,11 @@ class Run:
 
     @property
     def is_torn(self) -> bool:
-        """Whether a listener has crashed on an event that others have received, or will not."""
+        """Whether a listener has crashed on an event, which others may have received or not."""
         return self._ledger.is_torn
 
     def stop(self, error: KvsctlError | None = None) -> None:
-        """Read no more input. What is in flight is finished and settled.
+        """Read no more input. Finish and settle the requests in flight.
 
         Without an error, records that were written and wait to be verified are still read back,
         once, for at most the plan's `stop_seconds`.
@@ -164,17 +164,17 @@ class Run:
         self.wake()
 
     def run_out_of_time(self) -> None:
-        """Read no more input. What was begun is finished and settled.
+        """Read no more input. Finish and settle what was begun.
 
-        That is what is in flight, and, for at most the plan's `stop_seconds`, retries of records
-        with an unanswered attempt and the reading back of written records. An error in that time
-        counts as one before it does.
+        Requests in flight are finished. For at most the plan's `stop_seconds`, records with an
+        unanswered attempt are retried, and written records are read back. An error in that time
+        counts like one before it.
         """
         self._stopping.run_out_of_time()
         self.wake()
 
     def abort(self) -> None:
-        """Stop at once. What is in flight is cut off and counts as unknown."""
+        """Stop at once. Requests in flight are cut off, and their records count as unknown."""
         self._stopping.cut_off()
         self.wake()
         for task in self._in_flight:
@@ -185,7 +185,7 @@ class Run:
         self._ledger.emit(event)
 
     def wake(self) -> None:
-        """Make the run look again. Call this when the pressure has changed."""
+        """Make the run check again what it can send. Call this when the pressure has changed."""
         self._changed.set()
         self._intake.wake()
 
@@ -193,7 +193,7 @@ class Run:
         """Start requests, as many at a time as allowed, until nothing is left to do."""
         while not self._is_done():
             self._changed.clear()
-            # Looked at before the batch: what comes due from here on is either sent or waited for.
+            # Read before a batch is chosen: a resend due from here on is either sent or waited for.
             due = self._next_due()
             batch = self._next_batch(len(self._in_flight))
             if batch is None:
@@ -205,7 +205,7 @@ class Run:
             task.add_done_callback(self._sender_ended)
 
     async def _send_on(self, batch: Batch | None) -> None:
-        """Send a batch, then the next, until none may be sent at once."""
+        """Send a batch, then the next, until none may be sent now."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101
         while batch is not None:
@@ -243,7 +243,7 @@ class Run:
         return due if due is not None and due > self._now() else None
 
     async def _await_change(self, due: float | None) -> None:
-        """Wait until something has changed or a wait is over; not at all if it is over by now."""
+        """Wait until something changes or a wait is over. Return at once if it is over already."""
         has_room = len(self._in_flight) < self._concurrency.limit
         wait_over = self._wait_over(due) if has_room else None
         if wait_over is None:
@@ -257,14 +257,14 @@ class Run:
             return
 
     def _wait_over(self, due: float | None) -> float | None:
-        """Return when to look again although nothing has changed; None: never."""
+        """Return when to look again even if nothing has changed; None: never."""
         ends = (due, self._chooser.paced_until, self._stopping.deadline, self._overdue_at)
         return min([at for at in ends if at is not None and at < math.inf], default=None)
 
     def _note_wait(self, wait_seconds: float, *, has_retries: bool) -> None:
-        """Notify listeners why nothing is sent, if that lasts. After a 429 they know it already.
+        """Notify listeners why nothing is sent, unless the wait is short.
 
-        `has_retries`: records wait to be sent again.
+        After a 429, they have been notified already. `has_retries`: records wait to be sent again.
         """
         if self._in_flight or wait_seconds < _SHORT_WAIT_SECONDS or self._pacer.is_probing:
             return
@@ -320,12 +320,12 @@ class Run:
             self._cut_off += self._queue.split(batch)
         elif (crash := task.exception()) is not None:
             self._stopping.note_crash(crash)
-        # Otherwise nothing can be sent or ended because of this.
+        # If others are in flight and nothing is queued, there is nothing to send or to end now.
         if not (self._in_flight and self._queue.is_empty) or self._stopping.is_stopping:
             self.wake()
 
     def _settle_the_rest(self) -> None:
-        """After a stop: each record that is left is unsent, or unknown if it may be applied."""
+        """Settle the records left after a stop: as unsent, or as unknown if they may be applied."""
         cut_off = [_left_over(record) for record in self._cut_off]
         resends = [_left_over(record) for record in self._queue.drain_resends()]
         never_sent = [_left_over(record) for record in self._lanes.drain()]
@@ -337,7 +337,7 @@ class Run:
         self._ledger.settle_here(never_sent + not_admitted)
 
     def _unread(self, problem: Problem) -> Outcome:
-        """Return the outcome of a problem that was read ahead of what ended the run."""
+        """Return the outcome of a problem left after a stop: unsent if failures ended the run."""
         is_ahead = self._limit.is_reached(self._ledger.failures)
         return Outcome(problem, State.UNSENT) if is_ahead else FailedChecks.outcome_of(problem)
 

@@ -1,9 +1,9 @@
-"""How many records all runs that work at the same time have admitted: one bound for them."""
+"""One bound for the records that all runs working at the same time have admitted."""
 
 from typing import Final, Protocol
 
 _MOST_RECORDS: Final = 16_000
-"""Enough for twice as many requests of 25 records as jobs that share connections have in flight."""
+"""Enough for twice the requests (of 25 records) that jobs on shared connections have in flight."""
 _MOST_BYTES: Final = 64 << 20
 _LEAST_RECORDS: Final = 250
 _LEAST_BYTES: Final = 1 << 20
@@ -24,8 +24,8 @@ class Admitted(Protocol):
 class SharedWindow:
     """Bounds what several runs have admitted together.
 
-    Each run may always have a few batches, so that none waits for another. What is left is for
-    those that need it: the last one that works has the window that it would have alone.
+    Each run may always have a few batches, so that none waits for another. Runs that need more
+    share the rest. The last run at work has the window that it would have alone.
     """
 
     def __init__(self) -> None:
@@ -36,15 +36,15 @@ class SharedWindow:
         self._runs.append(run)
 
     def leave(self, run: Admitted) -> None:
-        """Count a run no longer."""
+        """Stop counting a run."""
         self._runs.remove(run)
 
     def of_any(self, records: int, most_bytes: int) -> tuple[int, int]:
-        """Return the same as `of_run`, as far as a run may have it whatever others have."""
+        """Return the part of `of_run` that a run may have whatever others have."""
         return min(records, _LEAST_RECORDS), min(most_bytes, _LEAST_BYTES)
 
     def of_run(self, run: Admitted, records: int, most_bytes: int) -> tuple[int, int]:
-        """Return how many records, and bytes, a run may have, of what it could have alone."""
+        """Return how many of the `records` and bytes that a run may have alone it may have now."""
         records_left = _MOST_RECORDS - sum([one.admitted for one in self._runs])
         bytes_left = _MOST_BYTES - sum([one.admitted_bytes for one in self._runs])
         return (

@@ -9,7 +9,7 @@ from kvsctl.errors import KvsctlError
 
 
 class Stopping:
-    """The early end of a run, if it comes to one.
+    """The early end of a run, if there is one.
 
     A run that stops sends nothing new. Records in flight are finished. Records that were written
     and wait to be verified may be read back for `read_back_seconds`, unless an error ended the run.
@@ -27,15 +27,15 @@ class Stopping:
         self.finishes = False
         """Whether records with an unanswered attempt are still retried, until `deadline`."""
         self.error: KvsctlError | None = None
-        """What went wrong, if the run was not only asked to stop. The run may still finish."""
+        """The first error of the run or its input. With an error of the input, it may finish."""
         self.crash: BaseException | None = None
         """A defect: the run raises it."""
 
     def begin(self, error: KvsctlError | None = None) -> None:
-        """Stop, because of `error` or because it was asked for. Only the first call counts.
+        """Stop, because of `error` or on request. Only the first call counts.
 
-        An error that was noted before stays: input that failed outweighs how the run then ended.
-        While a run finishes what it has begun, a second call ends that, and its error counts.
+        An error that was noted before is kept: failed input matters more than the later end. While
+        a run finishes what it has begun, a second call ends that, and its error counts.
         """
         if self.is_stopping:
             if self.finishes and error is not None:
@@ -88,7 +88,7 @@ async def error_of(task: asyncio.Task[None]) -> KvsctlError | None:
     requests = waiting.cancelling()
     error: KvsctlError | None = None
     try:
-        await task  # not by asyncio.wait, whose time counts where runs are many and small
+        await task  # not asyncio.wait, which is too slow for many small runs
     except KvsctlError as raised:
         error = raised
     except asyncio.CancelledError:
@@ -103,7 +103,7 @@ async def error_of(task: asyncio.Task[None]) -> KvsctlError | None:
 def retrieve_error(future: asyncio.Future[Any]) -> None:
     """Take the error of a task or future that has ended, so that asyncio does not print it.
 
-    A callback of those that may fail after they were cancelled or left: nobody waits for them then.
+    It is the callback of futures that can fail after they were cancelled or abandoned.
     """
     if not future.cancelled():
         future.exception()

@@ -8,7 +8,7 @@ from kvsctl.bulk.outcomes.positions import SettledRanges
 Payload = TypeVar("Payload")
 
 HOLDING_BYTES: Final = 200
-"""The approximate cost of holding a payload besides its own bytes: objects, a dict entry."""
+"""The approximate cost of holding a payload, in addition to its bytes: objects, a dict entry."""
 
 
 class Reorder(Generic[Payload]):
@@ -48,7 +48,7 @@ class Reorder(Generic[Payload]):
         return released
 
     def _hold(self, position: int, payload: Payload | None, stop: int | None) -> None:
-        """Keep what waits for an earlier position."""
+        """Keep a payload that waits for an earlier position."""
         self._later = self._later or SettledRanges()
         self._later.add(position, stop)
         if stop is not None:
@@ -68,7 +68,7 @@ class Reorder(Generic[Payload]):
         self._later = later or None
 
     def _release(self, start: int, released: list[Payload]) -> None:
-        """Move to `released` the payloads from `start` on that wait for no earlier position."""
+        """Move the held payloads before `settled_through`, from `start` on, to `released`."""
         place, through = start, self.settled_through
         while place < through:
             waited = self._held.pop(place, None)

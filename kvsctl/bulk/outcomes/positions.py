@@ -1,4 +1,4 @@
-"""Settled input positions, kept as ranges: the fewer gaps, the smaller."""
+"""Settled input positions, kept as ranges. Fewer gaps take less memory."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 class SettledRanges:
     """A set of positions kept as disjoint half-open ranges in ascending order.
 
-    Adding after the last position is cheap. Adding elsewhere costs a search, and a shift of as many
+    Adding after the last position is cheap. Adding elsewhere takes a search, and moves as many
     ranges as there are gaps.
     """
 
@@ -27,7 +27,7 @@ class SettledRanges:
             stops[-1] = end
             return
         if start < 0 or end < start:
-            raise ValueError(f"no range of positions: {start} to {end}")
+            raise ValueError(f"not a range of positions: {start} to {end}")
         if end == start:
             return
         if not self._stops or start > self._stops[-1]:

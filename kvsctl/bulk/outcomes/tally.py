@@ -83,7 +83,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.earlier = 0
-        """How many of the records earlier runs of the job have settled."""
+        """How many of the records were settled by earlier runs of the job."""
         self.records = 0
         self.succeeded = 0
         self.failed = 0
@@ -131,7 +131,7 @@ class Tally:
 
     @property
     def is_blank(self) -> bool:
-        """Whether there is nothing to report: no record was read, and no request got anywhere."""
+        """Whether there is nothing to report: no record read, no request charged or retried."""
         return not (self.records or self.retries or self.units_read or self.units_write)
 
     @property
@@ -172,7 +172,7 @@ class Tally:
             self._groups[code] = FailureGroup(code, group.count, example)
 
     def take_back(self, count: int) -> None:
-        """Count records as unsent that were found, and then lost by the output."""
+        """Count records as unsent that were found, but lost by the output."""
         lost = min(count, self.succeeded)
         self.succeeded -= lost
         self.unsent += lost
@@ -259,7 +259,7 @@ class Tally:
             self._keep(note)
 
     def _keep(self, note: FailureNote) -> None:
-        # Notes have no order of their own: of one position, the first that arrived comes first.
+        # Notes cannot be compared. Of those with one position, the first that arrived comes first.
         self._kept += 1
         heapq.heappush(self._notes, (-note.position, -self._kept, note))
         if len(self._notes) > KEPT_FAILURES:

@@ -1,4 +1,4 @@
-"""The failures that stand: no later record of the same identity has replaced them."""
+"""Failures that no later record of the same identity has replaced."""
 
 import errno
 import sqlite3
@@ -14,9 +14,9 @@ _CACHE_KIB: Final = 4000
 
 
 class Standing:
-    """Numbers by lane, exact, in bounded memory.
+    """The numbers of each lane, exact and in bounded memory.
 
-    A number is a line or a position. When there are more than `most_in_memory`, they move to a
+    A number is a line or a position. If there are more than `most_in_memory`, they are moved to a
     database in a temporary file, which is deleted with the process. Methods raise OSError if that
     file cannot be written.
     """
@@ -48,7 +48,7 @@ class Standing:
         return numbers
 
     def may_hold(self, lanes: Collection[Lane]) -> bool:
-        """Return False if none of these lanes has a number, in less time than by `take`."""
+        """Return False if certainly none of these lanes has a number. Faster than `take`."""
         if not self._numbers.keys().isdisjoint(lanes):
             return True
         return self._database is not None and any(map(self._may_be_on_disk, lanes))
@@ -76,7 +76,7 @@ class Standing:
         self._count = 0
 
     def _may_be_on_disk(self, lane: Lane) -> bool:
-        """Return False if a search is needless, as it is for most records: they never failed."""
+        """Return False if the lane is certainly not on disk, as for records that never failed."""
         place = hash(lane) % _SIEVE_BITS
         return bool(self._sieve[place >> 3] >> (place & 7) & 1)
 
@@ -113,7 +113,7 @@ class NumberSet:
 
 
 def _temporary_database() -> sqlite3.Connection:
-    # An empty name: a file in the folder for temporary files that no other process can open.
+    # An empty name creates a temporary file that no other process can open.
     database = sqlite3.connect("", isolation_level=None)
     database.execute("PRAGMA journal_mode = OFF")
     database.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")

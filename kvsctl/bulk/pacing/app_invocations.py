@@ -1,4 +1,4 @@
-"""The invocations of one app by all runs of a process, each on another installation."""
+"""Limit the invocations of one app by all runs of a process, each on another installation."""
 
 import asyncio
 from typing import Final
@@ -9,7 +9,7 @@ from kvsctl.bulk.pacing.pacer import Pacer
 from kvsctl.bulk.pacing.window import Gauge
 
 _MOST_WAIT_SECONDS: Final = 1.0
-"""A run is not woken when a request of another one ends: so it looks again after this time."""
+"""A run is not woken when another run's request ends, so it looks again after this time."""
 
 
 class AppInvocations:
@@ -19,7 +19,7 @@ class AppInvocations:
         self._gauge = Gauge(MINUTE_SECONDS, per_minute)
 
     def wait_seconds(self, now: float) -> float:
-        """Return how long until it is worth looking again; 0: one may start now."""
+        """Return how long to wait before asking again; 0: one may start now."""
         return min(self._gauge.wait_seconds(now, 1), _MOST_WAIT_SECONDS)
 
     def start(self) -> None:
@@ -32,11 +32,11 @@ class AppInvocations:
 
 
 _OF_LOOPS: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, AppInvocations]] = WeakKeyDictionary()
-"""What the runs on each event loop share: nothing tells the apps of two bridges apart."""
+"""The invocations of each event loop's runs. Bridges do not tell which app they belong to."""
 
 
 def pacer_of(pace: Pace) -> Pacer:
-    """Return a pacer on the running loop, which shares the app's invocations, if they are limited.
+    """Return a pacer on the running loop. If invocations are limited, it shares them with others.
 
     All bridges of a process count as those of one app.
     """

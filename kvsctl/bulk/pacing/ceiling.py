@@ -13,7 +13,7 @@ _NOISE_ALLOWANCE: Final = 2
 """How many more refusals a try may have, if some may be noise."""
 _SAMPLE: Final = 40
 _FEW_REFUSALS: Final = 1.5
-"""So many refusals more than noise among `_SAMPLE` requests show that a limit is too high."""
+"""This many refusals beyond noise, among `_SAMPLE` requests, show that a limit is too high."""
 
 
 class Ceiling:
@@ -22,8 +22,8 @@ class Ceiling:
     `learnt` is the rate that the service accepted while it refused more. `allowed` may be somewhat
     higher: a try, to find out whether the limit has risen. If the service refuses the try, it ends
     and the time until the next try doubles. If it does not, the next step is twice as large.
-    A limit that is new or was raised is proved once: if more of its first requests are refused than
-    the service refuses at any load, the limit falls by that share.
+    A new or raised limit is proved once: if more of its first requests are refused than noise
+    explains, the limit falls by the share that is in excess.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class Ceiling:
         self._rest(now)
 
     def forget(self) -> None:
-        """Remove the limit: the service contradicted it."""
+        """Remove the limit, because the service contradicted it."""
         self.learnt, self.allowed = None, math.inf
         self._patience = 1
 
@@ -77,7 +77,7 @@ class Ceiling:
         self._count(noise)
         self._refused += 1
         if self.allowed > self.learnt:
-            if self._refused > self._borne(noise):
+            if self._refused > self._most_refused(noise):
                 self._patience = min(2 * self._patience, _MAX_PATIENCE)
                 self._rest(now)
             return True
@@ -89,14 +89,15 @@ class Ceiling:
         self._ended += 1
 
     def _prove(self) -> None:
-        """Lower a new limit if it refuses more than the share that is refused at any load."""
+        """Lower a new limit if more requests are refused than noise explains."""
         assert self.learnt is not None  # noqa: S101
         self._is_proven = True
         excess = self._refused - self._noise * self._ended
         if excess >= _FEW_REFUSALS:
             self.learnt = self.allowed = self.learnt * (1 - excess / self._ended)
 
-    def _borne(self, noise: float) -> float:
+    def _most_refused(self, noise: float) -> float:
+        """Return how many requests of a try may be refused."""
         if noise <= _LOW_NOISE and not self._bearable:
             return 0.0
         return _NOISE_ALLOWANCE + self._ended * max(self._bearable, 2 * noise)

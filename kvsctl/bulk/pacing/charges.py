@@ -27,14 +27,14 @@ def charged_units(answer: Answered, *, reads: bool) -> int:
 
 
 def _is_accepted(answer: Answered) -> bool:
-    """Return whether the status is 200, or a success has no content."""
+    """Return whether the status is 200, or 204 for a success without content."""
     return answer.status == _OK or (answer.status == _NO_CONTENT and answer.fault is None)
 
 
 def note_end(pacer: Pacer, start: Start, answer: Answered, units: int, records_read: int) -> None:
-    """Note in the pacer that a request ended that was not throttled.
+    """Note in the pacer that a request ended and was not throttled.
 
-    `units` are those that it was charged. `records_read`: how many records an answer to a read has.
+    `units`: how many it was charged. `records_read`: how many records an answer to a read has.
     """
     if _is_accepted(answer):
         pacer.end(start, requests=1, units=units, is_accepted=True)

@@ -4,7 +4,7 @@ import math
 from typing import Final
 
 _MAX: Final = 128
-"""Enough for 1000 requests per second, the service's limit, if answers take an eighth of one."""
+"""Enough for the service's limit, 1000 requests per second, if an answer takes 1/8 second."""
 _MIN: Final = 2
 _EPOCH_ANSWERS: Final = 16
 _EPOCH_SECONDS: Final = 0.1
@@ -17,9 +17,9 @@ _LEARNING: Final = 0.1
 class Concurrency:
     """Doubles `limit` while that brings a tenth more answers per second; otherwise steps back.
 
-    Only periods in which every sender was busy are judged. `first` is the limit at first, and
-    always unless `is_found`. Reads of `read_batch` records (0: writes) are limited so that the
-    answers in flight fit into `window_bytes`.
+    Only periods in which every sender was busy are judged. `first` is the limit at the start, and
+    stays the limit unless `is_found`. Reads of `read_batch` records (0: writes) are limited so that
+    the answers in flight fit into `window_bytes`.
     """
 
     def __init__(self, first: int, *, is_found: bool, window_bytes: int, read_batch: int) -> None:

@@ -8,7 +8,7 @@ _BURST: Final = 0.05
 """How much of a window may be sent at once, to make up for time in which nothing could be sent."""
 _LEAST_QUIET_SECONDS: Final = 3.0
 _LEAST_QUIET_REQUESTS: Final = 40
-"""A learnt rate holds for so long and for so many requests before a higher one is tried."""
+"""A learnt rate is kept for at least this time and this many requests before a higher one."""
 _BEARABLE_IN_A_SECOND: Final = 0.01
 """A try may exceed a short window a little, because requests do not arrive evenly."""
 

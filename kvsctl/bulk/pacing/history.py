@@ -21,9 +21,9 @@ class Sustained(NamedTuple):
 
 
 class History:
-    """The requests and units accepted since `clear`, with less detail the longer ago they were.
+    """The requests and units accepted since `clear`, in less detail the older they are.
 
-    Memory does not depend on how many there are.
+    Memory does not depend on their number.
     """
 
     __slots__ = ("_marks", "requests", "units")
@@ -54,9 +54,9 @@ class History:
     def sustained(self, now: float) -> Sustained:
         """Return the highest rate over any time that ends now, which must be after the last `add`.
 
-        A service that has refused everything recently has a limit of at most this rate: what it
-        accepted since any earlier time, spread over all the time since then. The time is the
-        shortest that has about this rate, or all the time if that is about as long.
+        If a service has refused everything recently, its limit is at most this rate: the amount
+        accepted since some earlier time, divided by the time since then. The time of the result is
+        the shortest with about this rate, or the whole time if that is about as long.
         """
         best = Sustained(0.0, 0.0, 0.0)
         for at, requests, units in reversed(self._marks):

@@ -1,13 +1,13 @@
-"""Learn from refusals a limit whose size and window no document names. Pure.
+"""Learn an undocumented limit, its size and its window, from refusals. Pure.
 
 When the service refuses so often that it means a limit, it is *blocked*: one request at a time
-probes, at growing intervals, until one passes. The accepted requests from one pass to the next, by
-the time between, are the rate that the limit allows, whatever kind of window it has and however
-long that is. The first such rate is only a guess, because the window may have begun before the run,
-or may hold the requests of others. Two rates in succession that agree are learnt. From then on
-requests are spread evenly at that rate, or, if the window is long, sent as soon as it opens until
-it is used up. What a later block contradicts is dropped. So is a limit within which the service
-refuses at least as large a share as before: then the load is not the reason (see `limit_detector`).
+probes, at growing intervals, until one passes. The requests accepted from one pass to the next,
+divided by the time between, are the rate that the limit allows, whatever its window is. The first
+such rate is only a guess, because the window may have begun before the run, or may hold the
+requests of others. Two consecutive rates that agree are learnt. From then on, requests are spread
+evenly at that rate. If the window is long, they are sent as soon as it opens, until it is used up.
+A limit that a later block contradicts is dropped. So is a limit within which the service refuses at
+least as large a share as before: then the load is not the reason (see `limit_detector`).
 
 After a pass the number of requests in flight grows with the requests that are accepted, and it
 shrinks towards the amount at which the service is expected to refuse.
@@ -26,7 +26,7 @@ _AGREEMENT: Final = 2.0
 _AT_MOST_DOWN: Final = 0.85
 """A rate falls in small steps if the first probe passes soon: the block may be an accident."""
 _SURE_SECONDS: Final = 3.0
-"""Over such a time the wait for the first probe distorts a rate little."""
+"""Over at least this time, the wait for the first probe hardly distorts a rate."""
 _MORE_THAN_A_SECOND: Final = 2.0
 """A longer `Retry-After` means a limit, however few requests were refused."""
 
@@ -34,8 +34,8 @@ _MORE_THAN_A_SECOND: Final = 2.0
 class Learner:
     """What refusals have shown about the limit of one kind of request: reads or writes.
 
-    Until the first refusal there is nothing to learn: only what was accepted is remembered. So
-    there may be thousands of learners, one for each installation, if few services refuse.
+    Until the first refusal there is nothing to learn: it only remembers accepted requests. So there
+    can be thousands of learners, one for each installation, if few services refuse.
     """
 
     __slots__ = (
@@ -151,7 +151,7 @@ class Learner:
 
     @property
     def _left(self) -> float:
-        """How many requests the window still holds, if one is expected to."""
+        """How many requests the expected window still holds; infinite if none is expected."""
         if self._window is None or self._is_even:
             return math.inf
         return self._window.left(self._history)
@@ -168,7 +168,7 @@ class Learner:
 
     @property
     def _most_in_flight(self) -> float:
-        """The most after a pass: one at first, and one again where a refusal is expected."""
+        """The most in flight after a pass: one at first, and one where a refusal is expected."""
         if self._blocked_at == -math.inf or self._is_even:
             return math.inf
         return min(1 + self._history.requests, max(1, abs(self._left)))
@@ -186,7 +186,7 @@ class Learner:
         self._schedule(self._block, now)
 
     def _drop(self) -> None:
-        """Forget the limit: requests that keep to it are refused as often."""
+        """Forget the limit: requests that keep to it are refused just as often."""
         self._window = None
         self._requests.ceiling.forget()
         self._units.ceiling.forget()
@@ -223,7 +223,7 @@ class Learner:
             window.reopen(found, refused_seconds, was_full=block.was_refused)
 
     def _agrees(self, window: LearntWindow, found: Sustained) -> bool:
-        """Return whether the service does not contradict what is known. It may hold more by now."""
+        """Return whether a new rate agrees with the known one. If confirmed, it may be higher."""
         known = self._requests.ceiling.learnt or window.found.requests
         is_lower = found.requests * _AGREEMENT < known
         is_higher = found.requests > known * _AGREEMENT

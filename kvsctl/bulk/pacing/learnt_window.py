@@ -17,9 +17,9 @@ _MAX_PATIENCE: Final = 24
 class LearntWindow:
     """An amount that the service accepts, and the seconds from one opening to the next.
 
-    Until it is confirmed, it is only a guess of when the service will refuse. A long one that is
-    confirmed is closed when its amount is used up, before the service refuses anything. Now and
-    then it is *checked*: it stays open until the service shows how much it holds now, and probes
+    Until it is confirmed, it is only a guess of when the service will refuse. A confirmed long
+    window is closed when its amount is used up, before the service refuses anything. Now and then
+    it is *checked*: it stays open until the service shows how much it holds now, and probes
     look for an earlier end. The number of windows between two checks doubles as long as the amount
     does not rise.
 
@@ -38,11 +38,11 @@ class LearntWindow:
         self._patience = self._windows_to_check = _FIRST_CHECK
 
     def confirmed_by(self, found: Sustained, refused_seconds: float) -> "LearntWindow":
-        """Return what this window and the next one, which agrees with it, show together."""
+        """Return the window that this one and the next, which agrees with it, show together."""
         if found.amounts[0] < _FEW_REQUESTS:
             both = _together(found, self.found)
         else:
-            both = max(found, self.found)  # a fault that loses a probe only lowers the rate
+            both = max(found, self.found)  # a probe that a fault loses only lowers the rate
         if refused_seconds >= both.seconds:
             refused_seconds = self._refused_seconds
         return LearntWindow(both, refused_seconds, is_confirmed=True)
@@ -75,7 +75,7 @@ class LearntWindow:
         return min(self._requests - accepted.requests, left_units / units_per_request)
 
     def is_early(self, seconds: float) -> bool:
-        """Return whether it cannot have reopened after so short a time; False the next time."""
+        """Return whether it cannot have reopened so soon. After True, return False once."""
         self._is_in_doubt = (
             self.is_confirmed
             and self.is_long

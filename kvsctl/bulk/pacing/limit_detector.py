@@ -1,9 +1,9 @@
 """Distinguish refusals that mean a limit from random ones. Pure.
 
-A limit refuses more requests the more are sent; chance refuses the same share at any load. So a
-share of refusals is first taken for a limit. If the service still refuses that share when requests
-keep to the limit that was learnt from it, then the share is *noise*, and only more refusals than
-noise explains mean a limit from then on.
+A limit refuses a larger share the more requests are sent. Random refusals are the same share at any
+load. So a share of refusals is first taken for a limit. If the service still refuses that share
+when requests keep to the limit that was learnt from it, the share is *noise*. From then on, only
+more refusals than noise explains mean a limit.
 """
 
 import math
@@ -13,16 +13,16 @@ from typing import Final
 _SHORT: Final = 30
 _LONG: Final = 200
 _UNLIKELY: Final = 2e-4
-"""Refusals in succession mean a limit if noise has at most this chance of as many."""
+"""Consecutive refusals mean a limit if noise has at most this probability of as many."""
 _DEVIATIONS: Final = 4.25
-"""Refusals mean a limit if they are so many standard deviations more than noise brings."""
+"""Refusals mean a limit if they exceed noise by this many standard deviations."""
 _LEARNING: Final = 0.02
 _USUAL_NOISE: Final = 0.1
 """A larger share of refusals is taken for a limit at first."""
 _MUCH_LESS: Final = 1 / 3
-"""If noise falls to this share of what was learnt, what was learnt is forgotten."""
+"""If noise falls below this share of the learnt noise, the learnt noise is forgotten."""
 _SAMPLE: Final = 12
-"""The share of fewer requests says too little."""
+"""The share of fewer requests means too little."""
 
 
 class _Last:
@@ -35,7 +35,7 @@ class _Last:
 
     def note(self, *, was_refused: bool) -> None:
         if not (was_refused or self.refused):
-            return  # as long as none was refused, the length does not matter
+            return  # while none was refused, there is nothing to count
         if len(self._ends) == self._length:
             self.refused -= self._ends[0]
         self._ends.append(was_refused)
@@ -95,9 +95,9 @@ class Refusals:
     def learn_noise(self) -> bool:
         """Return whether the refusals are noise, and learn how much there is.
 
-        They are if requests that keep to a learnt limit were refused at least as often as those
-        before the last block. The latest refusals do not count: a limit that was just reached would
-        explain them.
+        They are noise if requests that keep to a learnt limit were refused at least as often as
+        those before the last block. The latest refusals do not count: a limit that was just reached
+        would explain them.
         """
         share, before = self._share, self._share_before
         if min(share, before) <= _USUAL_NOISE or share < before:

@@ -1,4 +1,4 @@
-"""How much a run may ask of the service per second and minute: the given limits. Pure."""
+"""The given limits of a run: requests per second, and units per minute. Pure."""
 
 import math
 from typing import Final
@@ -40,7 +40,8 @@ class Pace(msgspec.Struct, frozen=True):
         """Return the pace of a share of the documented quota. An infinite share: no limit.
 
         `rps` and `units_per_minute` replace the share; 0: no limit. `is_bridged`: requests go
-        through a bridge. `commands`: how many commands divide the share; not what replaces it.
+        through a bridge. `commands`: how many commands divide the share, but not the limits that
+        replace it.
         """
         return cls(
             _given(rps, share * DEFAULT_LIMITS.requests_per_second / commands),
@@ -73,9 +74,10 @@ class Pace(msgspec.Struct, frozen=True):
     def least_seconds(self, requests: int, units: int) -> float:
         """Return the least time between the first and the last of these requests.
 
-        The requests of the first window go at once, those of each further one a window later.
+        The requests of the first window are sent at once, and those of each further window one
+        window later.
         """
-        waits = [(0, requests)]  # for how many minutes, and how many requests there are after it
+        waits = [(0, requests)]  # how many minutes to wait, and how many requests follow the wait
         if self.units_per_minute is not None and units > self.units_per_minute:
             minutes = math.ceil(units / self.units_per_minute) - 1
             after = requests - requests * minutes * self.units_per_minute / units
@@ -95,7 +97,7 @@ class Pace(msgspec.Struct, frozen=True):
 
 
 def request_units(body_bytes: int) -> int:
-    """Return the units of a request with this body; of a read, those of an answer of this size."""
+    """Return the units of a write with a body of this size, or of a read with such an answer."""
     return -(-body_bytes // _UNIT_BYTES) or 1
 
 

@@ -1,7 +1,7 @@
 """Decide when the next request may start: within the given pace and the learnt limits.
 
 All senders of a run share one pacer, and so do all runs on one installation, which has one quota.
-Limits that no document names are learnt from refusals, for reads and writes apart: see `learner`.
+Undocumented limits are learnt from refusals, separately for reads and writes: see `learner`.
 """
 
 import math
@@ -22,7 +22,7 @@ class App(Protocol):
     """What the pacers of an app's installations share: see `app_invocations`."""
 
     def wait_seconds(self, now: float) -> float:
-        """Return how long until it is worth looking again; 0: an invocation may start now."""
+        """Return how long to wait before asking again; 0: an invocation may start now."""
         ...
 
     def start(self) -> None:
@@ -47,10 +47,10 @@ class Pacer:
     """Holds requests back as far as the limits of the service, given or learnt, require.
 
     `monotonic` returns seconds. It must be the clock of the loop that the runs share. `app`: what
-    pacers of other installations of the app share with it. A throttled request counts as an
-    invocation: the function was called.
+    it shares with the pacers of the app's other installations. A throttled request counts as an
+    invocation, because the function was called.
 
-    A run that is held back must look again when a request of another run ends, because that may be
+    A run that is held back must ask again when a request of another run ends, because that may be
     what it waits for: see `subscribe`. Runs get their turns in the order in which they ask, so
     none is guaranteed a share.
     """

@@ -12,10 +12,10 @@ _LONGEST_SECONDS: Final = 15.0
 _USUAL_WINDOWS: Final = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600)
 """Windows that services use, in seconds: a probe just after their end may pass."""
 _JUST_AFTER: Final = (1.01, 1.06)
-"""Multiples of a length: when to probe for its end. A fault may lose the first probe."""
+"""When to probe for a window's end, in window lengths. A fault may lose the first probe."""
 _FIRST_EARLY: Final = 0.04
 _LONGEST_FIRST_EARLY_SECONDS: Final = 2.0
-"""The first probe before the expected end of a window: after this share of it, and no later."""
+"""When the first probe before a window's expected end starts: after this share, or earlier."""
 _EARLY_GROWTH: Final = 5.0
 """Few probes are made before the expected end, because most likely none passes."""
 _LATE: Final = 0.02
@@ -23,7 +23,7 @@ _LATE: Final = 0.02
 
 
 class Block:
-    """A time in which one request at a time probes, until one passes.
+    """A period in which one request at a time probes, until one passes.
 
     `was_refused`: it began because the service refused requests; otherwise the window is used up.
     `refused_at`: when the last probe was refused; minus infinity if none was.

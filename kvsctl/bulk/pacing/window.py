@@ -86,7 +86,7 @@ class Gauge:
         self._away += amount
 
     def end(self, now: float, reserved: float, charged: float) -> None:
-        """Replace the `reserved` amount of a request that ended by what was `charged` for it."""
+        """Replace the `reserved` amount of a request that ended with the `charged` amount."""
         self._away = max(0.0, self._away - reserved)
         if charged and self._limit < math.inf:
             self._window.add(now, charged)

@@ -2,7 +2,7 @@
 
 A batch begins with the oldest record left and continues in order, up to a whole number of units.
 The rest of the last unit is filled with the records that fit it best. So the oldest record never
-waits, and each batch fills its last unit well, or has as many records as it may have.
+waits, and each batch fills its last unit well or has the most records that one request allows.
 
 A *place* is an index into the sizes.
 """
@@ -25,7 +25,7 @@ _AFTER_ANY_PLACE: Final = 1 << 62
 
 
 def cut(sizes: Sequence[int], max_records: int, max_bytes: int) -> list[list[int]]:
-    """Return the places in plain order, as many per batch as it may hold.
+    """Return the places in plain order, as many per batch as it can hold.
 
     Best fit is used only where it costs less than this.
     """
@@ -52,7 +52,7 @@ def units_of(batches: Sequence[Sequence[int]], sizes: Sequence[int]) -> int:
 
 
 def fit(sizes: Sequence[int], max_records: int, max_bytes: int) -> list[list[int]]:
-    """Return the places in batches. Each place is in one; the oldest left comes first in each."""
+    """Return the places in batches, each place in one. Each batch begins with the oldest left."""
     block = _Block(sizes, max_records, max_bytes)
     batches: list[list[int]] = []
     while block.left:
@@ -113,7 +113,7 @@ class _Block:
         return places, ends
 
     def _filled(self, places: list[int], body_bytes: int, room_bytes: int) -> _Candidate:
-        """Return `places` and, largest first, the others that fit the rest of the room."""
+        """Return `places` and, largest first, others that fit the rest of the room."""
         chosen = set(places)
         ranked, at = self._ranked, len(self._ranked)
         while len(places) < self._max_records and body_bytes < room_bytes:

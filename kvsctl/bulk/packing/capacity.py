@@ -21,9 +21,9 @@ _PAYLOAD_CODES: Final = frozenset(
     }
 )
 _LOWER_BYTES: Final = 1_000_000
-"""A limit that the service is known to have enforced by mistake: the first guess."""
+"""The first guess: a limit that the service is known to have enforced by mistake."""
 _TELLING_BYTES: Final = 100_000
-"""No service limits a body to less: a smaller body is refused for its content."""
+"""No service has a lower limit, so a smaller body is refused for its content."""
 
 
 class Inquiry(msgspec.Struct, eq=False):
@@ -38,7 +38,7 @@ class Capacity:
     """The packing rule of a run. It starts as given, and refusals lower it.
 
     Each lesson is learnt once. A batch that was in flight when the rule was lowered is packed again
-    if it is refused, and lowers nothing.
+    if it is refused, and does not lower the rule again.
     """
 
     def __init__(
@@ -89,8 +89,8 @@ class Capacity:
     def note_guilty(self, sent_bytes: int, fault: Fault) -> None:
         """Note that a single record was refused.
 
-        If it was refused for its size although larger requests were answered, refusals for size
-        mean nothing: forget what they taught, and learn only from what passes.
+        If it was refused for its size although larger requests were answered, refusals for size are
+        not reliable: forget what they taught, and learn only from halves that are answered.
         """
         if self._trusts_refusals and _means_size(fault) and sent_bytes <= self._taken_bytes:
             self._trusts_refusals = False

@@ -2,8 +2,8 @@
 
 Records are packed one block at a time, by best fit or in plain order, whichever is cheaper. The
 last batch of a block is not sent with the block: its records wait for the next one, which may
-fill it. That never costs more, because best fit is used only if it is not dearer than sending the
-left-over batch as it is and the rest in plain order.
+fill it. That never costs more, because best fit is used only if it is not more expensive than
+sending the left-over batch as it is and the rest in plain order.
 """
 
 from collections import deque
@@ -127,7 +127,7 @@ class Packer:
     def _still_planned(self, rule: PackingRule) -> Proposal | None:
         """Return the next planned batch, with superseded records replaced by their newest.
 
-        Return None and drop the plan if that makes the batch dearer or too large.
+        Return None and drop the plan if that makes the batch more expensive or too large.
         """
         planned = self._planned[0]
         records = self._lanes.as_waiting(planned.records)

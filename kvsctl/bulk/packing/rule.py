@@ -12,14 +12,14 @@ from kvsctl.slabs import Slab
 
 
 class PackingRule(msgspec.Struct, frozen=True):
-    """The most that one request may carry. A record that is alone may exceed `max_bytes`."""
+    """The most that one request may carry. A single record may exceed `max_bytes`."""
 
     max_records: int
     max_bytes: int
 
     @classmethod
     def of(cls, limits: Limits) -> "PackingRule":
-        """Return the rule of the service's limits."""
+        """Return the rule for these limits of the service."""
         return cls(limits.batch_records, limits.batch_bytes)
 
 
@@ -27,7 +27,7 @@ def choose(waiting: Sequence[Record], rule: PackingRule) -> tuple[Sequence[Recor
     """Return the first records of `waiting` that fit one request, and whether the batch is full.
 
     `waiting` holds each identity once. Full means that one more record would not fit. The batch is
-    empty only if `waiting` is. A slab that fits is returned itself.
+    empty only if `waiting` is. A slab that fits is returned as it is.
     """
     if len(waiting) <= rule.max_records and body_bytes(waiting) <= rule.max_bytes:
         whole = waiting if isinstance(waiting, Slab) else list(waiting)

@@ -11,10 +11,10 @@ from kvsctl.errors import CredentialsError, KvsctlError, TargetError
 from kvsctl.service.faults import Fault, FaultKind
 
 _FRUITLESS_FACTOR: Final = 50
-"""How many times `give_up_after` consecutive requests may achieve nothing, for whatever reason.
+"""A run ends after this many times `give_up_after` consecutive requests that achieved nothing.
 
-Far more than failed ones, because the reason may lie in the input. A run must survive a stretch of
-records that the service refuses one by one.
+That is far more than for failed requests, because the reason may lie in the input: a run must
+survive a series of records that the service refuses one by one.
 """
 
 _LONG_OUTAGE_SECONDS: Final = 20.0
@@ -24,7 +24,7 @@ That burst counts as consecutive failures only if it lasts this long.
 """
 
 _NO_PROGRESS_SECONDS: Final = 60.0
-"""How long 200 answers may name none of the keys that they were asked for."""
+"""How long 200 answers may name none of the keys of their requests."""
 
 
 class Patience:
@@ -34,9 +34,9 @@ class Patience:
     nothing, consecutive 200 answers that named none of the keys asked for, and the time in which
     the service answered nothing but 429. A refused token counts for none of them.
 
-    A wait that the service asks for and that ends later than that time allows ends the run at once.
+    If the service asks for a wait that exceeds that time, the run ends at once.
 
-    Failed requests end the run when `give_up_after` of them followed one another. Requests that
+    Failed requests end the run when `give_up_after` of them failed one after another. Requests that
     were in flight together and failed together end it only if that many failures last 20 seconds.
     """
 
@@ -79,8 +79,8 @@ class Patience:
     def note_lacking(self, now: float, lacked: str, *, counts: bool) -> TargetError | None:
         """Note a 200 answer that named none of its keys. Return the error that ends the run.
 
-        `lacked` says what the answer lacked. `counts`: the number of such answers may end the run,
-        and not only the time for which there was nothing else.
+        `lacked` describes the answer. `counts`: the number of such answers may end the run, not
+        only the time without any other answer.
         """
         if not self._lacking:
             self._lacking_since = now
@@ -176,9 +176,9 @@ def refused_end(fault: Fault) -> KvsctlError:
 
 _BRIDGE_HINTS: Final = {
     codes.WRONG_INSTALLATION: "Give the id of the installation that the bridge is in, or the URL "
-    "of the one that is meant.",
+    "of the bridge in the installation that you mean.",
     codes.READ_ONLY_TOKEN: "Provide the token that may write, with --token-file or "
-    "--token-command, or as that of the target.",
+    "--token-command, or in the configuration of the target.",
 }
 """What to do about requests that a bridge refuses, by its codes."""
 
@@ -208,7 +208,7 @@ def too_many_failures(count: int) -> KvsctlError:
 
 
 def unreachable(fault: Fault) -> KvsctlError:
-    """Return the error of a job that got no answer, or, with a status, none but a failure."""
+    """Return the error of a job that got no answer or, if the fault has a status, only failures."""
     if fault.status is not None:
         return TargetError(
             f"the target fails: {fault.code}: {fault.message}", "Run the command again later."

@@ -10,7 +10,7 @@ from kvsctl.model import Record
 from kvsctl.service.faults import Fault, FaultKind
 
 RANDOM: Final = Random()  # noqa: S311 - no secret
-"""For all runs that are given no other. Each of its own would cost as much as a short request."""
+"""Shared by all runs that are given no other: creating one takes as long as a short request."""
 MOST_RENEWALS: Final = 3
 """A request whose token is refused more often ends the run: new tokens do not help."""
 _LEFT_OUT_RETRIES: Final = 3
@@ -21,7 +21,7 @@ _MIN_THROTTLED_RETRIES: Final = 20
 _THROTTLED_CAP_SECONDS: Final = 2.0
 """The pacer decides when requests resume. This only keeps refused batches apart."""
 _OUTAGE_CAP_SECONDS: Final = 2.0
-"""How long after an outage a run resumes at most."""
+"""A run resumes at most this long after an outage."""
 _STRIKES: Final = frozenset(
     {FaultKind.UNREACHED, FaultKind.UNANSWERED, FaultKind.TROUBLED, FaultKind.THROTTLED}
 )
@@ -55,8 +55,9 @@ Decision: TypeAlias = Wait | Split | Renew | GiveUp | EndRun
 class RetryPolicy(msgspec.Struct, frozen=True):
     """Exponential backoff with full jitter.
 
-    The `n`-th wait is random, from 0 to `base_seconds` doubled `n - 1` times or to `cap_seconds`.
-    `retries` bounds how often a record is retried after a fault that counts: see `is_strike`.
+    The `n`-th wait is random, from 0 to `base_seconds` doubled `n - 1` times, at most
+    `cap_seconds`. `retries` bounds how often a record is retried after a fault that counts: see
+    `is_strike`.
     """
 
     retries: int = DEFAULTS.retries

@@ -56,7 +56,7 @@ def take_reply(run: RunState, batch: Batch, reply: Reply | AllDone, answer: Answ
         decision = run.plan.retry.decide_alone(
             record.strikes, run.random, times_left_out=record.times_left_out
         )
-        if isinstance(decision, GiveUp) or run.is_past_sparing(failure.code):
+        if isinstance(decision, GiveUp) or run.is_out_of_retries(failure.code):
             given_up.append(failed(record, explained(failure), policy))
         else:
             # One wait for all, as for a batch that failed whole: they share a request again.
@@ -101,7 +101,7 @@ def _note_answer(
 
 
 def _lacked(reply: Reply | AllDone, *, asked: int) -> str:
-    """Return what a reply lacked that named none of the `asked` keys, for an error message."""
+    """Describe a reply that named none of the `asked` keys, for an error message."""
     named = 0 if isinstance(reply, AllDone) else len(reply.succeeded) + len(reply.failed)
     keys = "the key" if asked == 1 else f"any of the {asked} keys"
     if named:
@@ -136,7 +136,7 @@ async def _decide(run: RunState, batch: Batch, fault: Fault, answer: Answer) -> 
     records = batch.records
     tries = max(tries_of(record, fault) for record in records)
     match run.plan.retry.decide(fault, tries, len(records), run.random):
-        case Wait() as wait if not run.is_past_sparing(fault.code):
+        case Wait() as wait if not run.is_out_of_retries(fault.code):
             _wait(run, batch, wait)
         case Split():
             _split(run, batch, fault, answer)
@@ -152,7 +152,8 @@ async def _decide(run: RunState, batch: Batch, fault: Fault, answer: Answer) -> 
 async def _give_up(run: RunState, batch: Batch, tries: int, fault: Fault, answer: Answer) -> None:
     """Fail the records with the most tries, and decide again about the others."""
     if fault.is_rate_limited and run.patience.consecutive_throttled >= tries:
-        # No other request succeeded meanwhile: these records are not the cause. Patience ends it.
+        # No other request succeeded meanwhile, so these records are not the cause.
+        # Patience ends the run if this lasts.
         _wait(run, batch, run.plan.retry.wait_throttled(fault, tries, run.random))
         return
     if fault.kind is FaultKind.REFUSED:
@@ -168,7 +169,7 @@ async def _give_up(run: RunState, batch: Batch, tries: int, fault: Fault, answer
 
 
 def _wait(run: RunState, batch: Batch, wait: Wait) -> None:
-    # Only this batch waits for the budget: others that it can pay for at once do not.
+    # Only this batch waits for the budget. Others that it can pay for now do not.
     run.queue.resend(batch, run.now() + run.retry_seconds(wait.seconds))
 
 

@@ -10,7 +10,7 @@ from kvsctl.bulk.sending.run_state import RunState
 
 
 class Chooser:
-    """Chooses batches as long as one more may be in flight. A batch that it returns has started.
+    """Chooses batches while one more may be in flight. A batch that it returns has started.
 
     `paced_until`: when the next batch may start, if the pacer held back the last one; else None.
     """
@@ -33,7 +33,7 @@ class Chooser:
         pressure = self._pressure()
         if pressure is Pressure.STOP:
             return None
-        # While probing, refused batches do not go first. If only they are refused, others end it.
+        # While probing, new batches go first: if only the refused ones are refused, probing ends.
         is_probing = self._pacer.is_probing and pressure is Pressure.NONE
         if is_probing and (batch := self._next_new(flush=flush)) is not None:
             return batch

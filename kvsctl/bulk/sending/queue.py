@@ -32,10 +32,10 @@ class Batch(msgspec.Struct, eq=False):
     """The records of one request, each identity once.
 
     `packed_bytes`: an upper bound of its body as it was packed; 0 for a resend. `is_part`: it is
-    part of a batch that was refused and split. `renewals` counts its resends because its token was
-    refused. `is_loose`: its records need not stay together. `inquiry`: shared by the two halves of
-    a refused batch, to learn why it was refused. `start`: what the pacer counts for it while it is
-    in flight. `round`: see `Patience`.
+    part of a batch that was refused and split. `renewals`: how often it was resent because its
+    token was refused. `is_loose`: its records need not stay together. `inquiry`: shared by the two
+    halves of a refused batch, to learn why it was refused. `start`: what the pacer counts for it
+    while it is in flight. `round`: see `Patience`.
     """
 
     records: Sequence[Record]
@@ -193,11 +193,11 @@ class SendQueue:
 
     @property
     def next_begun_due(self) -> float | None:
-        """When `next_begun` has a batch; None if it has none, or has one at once."""
+        """When `next_begun` has a batch; None if it has none, or has one now."""
         return min((one.due for one in self._resends if _is_begun(one)), default=None)
 
     def next_begun(self, now: float, admits: Admits = any_batch) -> Batch | None:
-        """Return a batch that is due and that `has_begun` means."""
+        """Return a batch of the records that `has_begun` describes, if it is due."""
         first = min(filter(_is_begun, self._resends), default=None)
         if first is None:
             return self._next_left(admits)

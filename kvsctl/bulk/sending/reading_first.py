@@ -15,9 +15,9 @@ from kvsctl.model import Lane, Record, Verb
 class ReadFirstQueue(SendQueue):
     """A queue that reads new records, and packs those that are written after their reads.
 
-    The condition says which records are read; others are written at once. Records that were read
-    wait until they fill a batch, because few of many may differ, unless the condition is prompt.
-    Their lanes stay closed.
+    The condition says which records are read; others are written at once. Unless the condition is
+    prompt, records to write wait after their read until they fill a batch, because reads may find
+    few of them. Their lanes stay closed.
     """
 
     def __init__(self, lanes: Lanes, rule: PackingRule, condition: Precondition) -> None:
@@ -34,7 +34,7 @@ class ReadFirstQueue(SendQueue):
         return super().is_empty and not self._pending.waiting
 
     def next_new(self, *, flush: bool, admits: Admits = any_batch) -> Batch | None:
-        """Return a full batch of writes, else a batch of reads, else what is left to write.
+        """Return a full batch of writes, else a batch of reads, else the rest of the writes.
 
         Writes that do not fill a batch wait as long as a read may add to them.
         """
@@ -46,30 +46,30 @@ class ReadFirstQueue(SendQueue):
         return self._next_write(flush=flush and nothing_unread, admits=admits)
 
     def next_last(self, admits: Admits = any_batch) -> Batch | None:
-        """Return what is left to write; else see SendQueue."""
+        """Return a batch of the remaining writes; if there are none, see SendQueue."""
         return self._next_write(flush=True, admits=admits) or super().next_last(admits)
 
     def resend(self, batch: Batch, due: float) -> None:
-        """See SendQueue. If the condition is prompt, the records are read again before.
+        """See SendQueue. If the condition is prompt, the records are read again first.
 
-        The parts of a batch that was refused are not: it would be packed again as it was.
+        Parts of a refused batch are not read again: they would be packed into the same batch.
         """
         if self._condition.is_prompt and batch.purpose is Purpose.WORK and not batch.is_part:
             records = self.split(batch)
             reads = [self._condition.reading(one) for one in records]
             for read, record in zip(reads, records, strict=True):
-                read.ambiguous = record.ambiguous  # so a run that must end still finds out
+                read.ambiguous = record.ambiguous  # so that a run that must end still reads it
             batch = Batch(reads, is_loose=True, purpose=Purpose.READ_FIRST)
             self._being_read += len(reads)
         super().resend(batch, due)
 
     def take_read(self, count: int, to_write: Sequence[Record]) -> None:
-        """Note that `count` records were read first, and that these of them are written."""
+        """Note that `count` records were read first. Queue those of them that are written."""
         self._being_read -= count
         self._pending.add(to_write)
 
     def resize(self, record: Record, body: bytes) -> None:
-        """Give a record that was read another body."""
+        """Replace the body of a record that was read."""
         self._waiting_lanes.resize(record, body)
 
     def drain_resends(self) -> list[Record]:

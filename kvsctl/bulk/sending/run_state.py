@@ -55,7 +55,7 @@ class RunState:
         """Whether budget and patience are as at the start, so that a success changes nothing."""
         condition = plan.precondition
         self.looks_at_each = plan.verify or plan.read_policy.looks_at_each or condition.is_one
-        """Whether a record may have another outcome although its reply calls it done."""
+        """Whether a record may have another outcome even if its reply calls it done."""
         self._sift: Callable[[Sequence[Outcome]], list[Outcome]] | None = None
         """Judges outcomes by the precondition of the plan, if it has one."""
         if isinstance(queue, ReadFirstQueue):
@@ -85,8 +85,8 @@ class RunState:
     def settle(self, outcomes: Sequence[Outcome], answer: Answer) -> None:
         """Settle the outcomes of an answer.
 
-        First, records whose precondition holds are queued to be written, and with `verify` those
-        that were written to be read back.
+        Records whose precondition holds are queued to be written instead. With `verify`, written
+        records are queued to be read back instead.
         """
         if self._sift is not None:
             outcomes = self._sift(outcomes)
@@ -114,8 +114,8 @@ class RunState:
         if error is not None:
             self.stop(error)
 
-    def is_past_sparing(self, code: str) -> bool:
-        """Return whether storage is full, which waiting does not cure, and the budget is spent."""
+    def is_out_of_retries(self, code: str) -> bool:
+        """Return whether the budget is spent and storage is full, so that waiting does not help."""
         return means_full_storage(code) and not self.budget.can_spare(self.now())
 
     def _read_back(self, records: list[Record]) -> None:

@@ -79,8 +79,8 @@ class Sender:
     async def _ask_first(self, batch: Batch, held: AskFirst) -> None:
         """Queue a batch again, once the target has shown that it is not a bridge.
 
-        All batches that wait for that share one question, which takes the place of the request of
-        the first. If it fails, it fails for all of them, and nothing was applied.
+        All batches that wait for that share one question, which is sent in place of the first one's
+        request. If the question fails, it fails for all of them, and nothing was applied.
         """
         run = self._run
         if self._question is None or self._question.done():
@@ -111,7 +111,7 @@ class Sender:
     async def _prepares(self, batch: Batch) -> bool:
         """Fetch the token for the first time, if there is one. If that fails, end the run.
 
-        Apart from the call: a batch that is cut off while a token is fetched was not sent.
+        This is not part of the call: a batch that is cut off meanwhile was not sent.
         """
         run = self._run
         try:
@@ -124,9 +124,9 @@ class Sender:
         return True
 
     async def _kept(self, batch: Batch) -> bool:
-        """Wait until what was read of the records is kept. If that fails, end the run.
+        """Wait until the keeper has saved what was read of the records. If it fails, end the run.
 
-        Apart from the call: a batch that is cut off while it waits was not sent.
+        This is not part of the call: a batch that is cut off meanwhile was not sent.
         """
         run, keeper = self._run, self._run.plan.precondition.keeper
         if keeper is None or run.reads(batch):
@@ -140,7 +140,7 @@ class Sender:
         return True
 
     def release(self, batch: Batch) -> None:
-        """Give back what the pacer still reserves for a batch: it was never sent."""
+        """Give back what the pacer still reserves for a batch that was never sent."""
         if batch.start is not None:
             self._run.pacer.end(batch.start, requests=0, units=0)
             batch.start = None

@@ -50,7 +50,7 @@ The time is in epoch seconds.
 
 
 class Keeper(Protocol):
-    """Keeps what was read of records before they are written or deleted: for an undo."""
+    """Keeps what was read of records before they are written or deleted, for an undo."""
 
     def keep(self, record: Record, found: Found) -> None:
         """Take what the store holds for a record that is about to be changed."""
@@ -62,10 +62,10 @@ class Keeper(Protocol):
 
 
 class Rewrite(Protocol):
-    """What is written of a record that was read, in place of the body that it came with."""
+    """Makes the body to write for a record that was read, in place of its own."""
 
     def body(self, record: Record, found: Found) -> bytes:
-        """Return the body that is written, made of what the store holds."""
+        """Return the body to write, made from what the store holds."""
         ...
 
     def is_done(self, record: Record, found: Found) -> bool:
@@ -77,9 +77,9 @@ class Precondition(msgspec.Struct, frozen=True):
     """When the records of a run are written.
 
     `compares_text`: values are equal only if their bytes are; otherwise if they are the same JSON.
-    For `CHOSEN`, `chooses` decides; None: what is there is chosen. The client must ask for the
-    metadata that it needs. `keeper` gets what was read, and nothing is sent before it is kept.
-    `rewrite` makes what is written of what was read.
+    For `CHOSEN`, `chooses` decides; None: every record in the store is chosen. The client must ask
+    for the metadata that it needs. `keeper` receives what was read, and nothing is sent before that
+    is kept. `rewrite` makes the body to write from what was read.
     """
 
     write_if: WriteIf = WriteIf.ALWAYS
@@ -95,7 +95,7 @@ class Precondition(msgspec.Struct, frozen=True):
 
     @property
     def keeps_first(self) -> bool:
-        """Whether the first of several records of one identity wins: for the others, it exists."""
+        """Whether the first record of an identity wins: for later ones, the key exists."""
         return self.write_if in (WriteIf.ABSENT, WriteIf.ABSENT_EXACT)
 
     @property
@@ -107,7 +107,8 @@ class Precondition(msgspec.Struct, frozen=True):
     def is_prompt(self) -> bool:
         """Whether little time may pass between the read of a record and each of its writes.
 
-        So it does not wait for others after its read, and is read again before it is sent again.
+        If so, a record does not wait for others after its read, and is read again before it is sent
+        again.
         """
         return self.write_if is WriteIf.CHOSEN
 
@@ -118,18 +119,17 @@ class Precondition(msgspec.Struct, frozen=True):
         return ReadFirst.of(record)
 
     def needs_read(self, record: Record) -> bool:
-        """Return whether reading a record can spare its write.
+        """Return whether reading a record can save its write.
 
-        A record that asks for a ttl changes the store even if its value is equal.
+        A record with a ttl changes the store even if its value is equal.
         """
         return self.write_if is not WriteIf.CHANGED or not _asks_for_ttl(record)
 
     def is_met(self, record: Record, found: Found, service_now: float) -> bool:
         """Return whether a record is written although the store holds its key.
 
-        Unless it must be chosen, an expired record counts as absent. For `CHANGED`, so does any
-        record that will expire: to skip the write would let it vanish. `service_now`: epoch
-        seconds.
+        Except for `CHOSEN`, an expired record counts as absent. For `CHANGED`, so does any record
+        that will expire: without the write it would vanish. `service_now`: epoch seconds.
         """
         if self.write_if is WriteIf.CHOSEN:
             return self.chooses is None or self.chooses(record, found, service_now)
@@ -175,7 +175,7 @@ class FirstReads:
     """Judges records that were read first: each is skipped, fails, or is written.
 
     `write` is called with the number of records that were read, and with the records to write.
-    `resize` gives a record another body.
+    `resize` replaces the body of a record.
     """
 
     def __init__(
@@ -249,8 +249,8 @@ class FirstReads:
 class Conflicts:
     """Judges records that the service refused to set because their keys exist.
 
-    After an attempt without an answer, the key may exist because that attempt was applied. So it is
-    read: `read` is called with the records that do that.
+    After an attempt without an answer, the key may exist because that attempt was applied. So its
+    value is read and compared: `read` is called with records that do that.
     """
 
     def __init__(self, precondition: Precondition, *, read: Callable[[list[Record]], None]) -> None:

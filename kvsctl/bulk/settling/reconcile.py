@@ -25,7 +25,7 @@ EXPIRED = "expired"
 UNSELECTED = "unselected"
 UNDECIDED = "undecided"
 """Names under which the report counts skipped records: their keys exist or do not, they have
-expired, they are not what a selection chooses, or they lack what a selector needs to know."""
+expired, a selection does not choose them, or they lack what a selector needs to know."""
 
 
 MAY_BE_ROUNDED: Final = Failure(
@@ -35,7 +35,7 @@ MAY_BE_ROUNDED: Final = Failure(
 )
 MAY_BE_NO_NULL: Final = Failure(
     codes.NUMBER_NOT_EXACT,
-    "the value has a null, for which the store may have a number such as 1e400, as the bridge in "
+    "the value has a null where the store may have a number such as 1e400, because the bridge in "
     "the app is of an earlier version: `kvsctl bridge init` updates it, or --allow-rounding takes "
     "the value as it is",
 )
@@ -54,9 +54,9 @@ def rounded(value: bytes, *, may_lack_numbers: bool) -> Failure | None:
 class ReadPolicy(msgspec.Struct, frozen=True):
     """Which answers of batch/get count as skipped, not as failed or found.
 
-    `skips` returns the name under which a found record is skipped, given the service's time in
-    epoch seconds, or None if it is what the run works on; None: every found record is.
-    `refuses_rounded`: a found value fails if a bridge may have rounded a number of it;
+    `skips` returns the name under which a found record is skipped, or None if the run works on it.
+    It is given the service's time in epoch seconds. Without it, the run works on every found
+    record. `refuses_rounded`: a found value fails if a bridge may have rounded a number in it;
     `refuses_nulls`: also if the bridge may have written `null` for one.
     """
 
@@ -93,9 +93,8 @@ def reconcile(
 ) -> Reconciled:
     """Return what the reply to a `verb` decides about each record. `service_now`: epoch seconds.
 
-    A key that exists is skipped by a set that must not replace it. A key that is missing is done
-    for a delete. For a get it fails with `KEY_NOT_FOUND`, by whatever
-    name the service says so.
+    A set that must not replace a key skips one that exists. For a delete, a missing key is done.
+    For a get, it fails with `KEY_NOT_FOUND`, whatever code the service gives.
     """
     if isinstance(reply, AllDone):
         if reply.found is None or not policy.looks_at_each:

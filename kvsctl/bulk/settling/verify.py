@@ -3,7 +3,7 @@
 A record is read while its lane is still closed, so no newer record of the same identity can have
 been sent: the store must hold what this record wrote. A later pass over the input would have to
 know which record of an identity was written last, and would keep every value until then. This
-keeps only the admitted records, and the window bounds how many those are.
+keeps only the admitted records, which the window bounds.
 
 Ambiguous records (an attempt went unanswered) are read last, when nothing else is left to send.
 By then a late attempt, theirs or an older record's, has had the longest time to be applied.
@@ -51,7 +51,7 @@ class ReadBack(Record, gc=False):
 
 
 class Verifier:
-    """Has written records read back, and judges them before they settle.
+    """Requests that written records are read back, and judges them before they settle.
 
     `read` is called with records to read back soon, `read_last` with records to read back last.
     """

@@ -73,13 +73,13 @@ def test_ranges_are_made_of_ranges() -> None:
 
 @pytest.mark.parametrize(("start", "stop"), [(-1, 3), (-2, None), (4, 3)])
 def test_no_range_is_refused(start: int, stop: int | None) -> None:
-    with pytest.raises(ValueError, match="no range of positions"):
+    with pytest.raises(ValueError, match="not a range of positions"):
         SettledRanges().add(start, stop)
 
 
 @pytest.mark.parametrize("positions", [[-1], [-2, 3], [-1, 0]])
 def test_no_position_is_refused_in_bulk(positions: list[int]) -> None:
-    with pytest.raises(ValueError, match="no range of positions"):
+    with pytest.raises(ValueError, match="not a range of positions"):
         SettledRanges().add_all(positions)
 
 
