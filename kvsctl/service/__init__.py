@@ -1,7 +1,7 @@
 """The thin HTTP layer: the only importer of httpx.
 
 - `client`: send one batch request or query and return its answer.
-- `bridges`: what answers show of a bridge before the store, said to be there or not.
+- `bridges`: learn from answers about a bridge in front of the store, whether configured or not.
 - `single_sets`: set one record per request, unless its key exists.
 - `raw`: send a request with any body.
 - `wire`: encode records as request bytes.

@@ -1,4 +1,4 @@
-"""What answers show of the bridge between a client and its store."""
+"""Learn from answers about a bridge between a client and its store."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -9,7 +9,7 @@ from kvsctl.service.reply import decode_error
 from kvsctl.service.transport.carrier import CarrierAnswer
 
 VERSION_HEADER: Final = "x-kvsctl-bridge"
-"""The header in which a bridge names its version, since the second one."""
+"""The header in which a bridge names its version, from version 2 on."""
 
 
 class Bridge:
@@ -17,15 +17,15 @@ class Bridge:
 
     def __init__(self) -> None:
         self.makes_nulls = False
-        """Whether it may have written `null` for a number beyond all doubles.
+        """Whether it may have written `null` for a number that is too large for a double.
 
-        The first version of the function does. Later ones write a number that no double holds.
+        Version 1 of the function does. Later ones write a number that is too large, too.
         """
 
     def note(self, headers: Mapping[str, str]) -> None:
-        """Learn from the headers of an answer, unless the platform before the bridge gave it.
+        """Learn from the headers of an answer, unless it is from the platform before the bridge.
 
-        The app may be updated while it is read, so what was once true stays true.
+        The app may be updated during a run, so the result stays true once it was true.
         """
         if INSTALLATION_HEADER in headers and VERSION_HEADER not in headers:
             self.makes_nulls = True
@@ -33,20 +33,20 @@ class Bridge:
 
 _FORBIDDEN: Final = 403
 _SAYS_NOTHING: Final = frozenset({401, 429})
-"""The statuses that a bridge may answer without the name of its installation, below 500."""
+"""The statuses below 500 that a bridge may answer without naming its installation."""
 _NOT_CONFIGURED: Final = "BRIDGE_NOT_CONFIGURED"
-"""The code of the only 403 that a bridge answers without the name of its installation."""
+"""The code of the only 403 that a bridge answers without naming its installation."""
 
 
 class UndescribedBridge(UsageError):
     """The target is a bridge, but is not described as one.
 
-    Nothing was sent whose numbers a bridge would change, and nothing more is sent.
+    No request with numbers that a bridge would change was sent, and no more requests are sent.
     """
 
 
 class Lookout:
-    """Whether a target that is not described as a bridge is one, as its answers show it.
+    """Learns from answers whether a target that is not described as a bridge is one.
 
     `display`: the name of the target, for messages.
     """
@@ -80,7 +80,7 @@ class Lookout:
 
 
 def _is_of_the_service(answer: CarrierAnswer) -> bool:
-    """Return whether no bridge gave this answer, which does not name an installation.
+    """Return whether an answer without the name of an installation is not from a bridge.
 
     A token that may only write gets a 403 for reads, with a code of the service.
     """

@@ -45,8 +45,8 @@ class Answer(msgspec.Struct, gc=False):
 
     `headers`, filled if the client `wants_headers`, are lines for people: sent headers begin with
     `> `, received ones with `< `. Secrets are hidden. `may_lack_numbers`: a bridge may have written
-    `null` for numbers beyond all doubles. `ending`: with what the run must end, once this answer is
-    taken.
+    `null` for numbers that are too large. `ending`: the error with which the run must end, once
+    this answer is handled.
     """
 
     reply: Reply | AllDone | None
@@ -79,8 +79,8 @@ class QueryAnswer(msgspec.Struct):
 class AskFirst(Exception):
     """A write was not sent: a bridge would change its numbers, and the target may be one.
 
-    `ask` sends a read. It has shown that the target is not a bridge if `lookout` is cleared after
-    it, also if it failed. It raises UndescribedBridge if the target is one.
+    `ask` sends a read. If `lookout` is cleared after it, the target is not a bridge, even if the
+    read failed. `ask` raises UndescribedBridge if the target is a bridge.
     """
 
     def __init__(self, lookout: Lookout, ask: Callable[[], Awaitable[Answer]]) -> None:
@@ -103,9 +103,9 @@ class StoreClient:
     """The batch and query endpoints of one store, reached over one carrier.
 
     `timeout_seconds` only appears in messages; the carrier enforces it. If there is a
-    `write_refusal`, no request that may change something is sent: it raises that error.
-    `bridge`: the one between the client and the store. `lookout`: finds
-    out whether an undescribed target is a bridge.
+    `write_refusal`, a request that may change something is not sent, but raises that error.
+    `bridge`: the one between the client and the store. `lookout`: finds out whether an undescribed
+    target is a bridge.
     """
 
     def __init__(
@@ -149,7 +149,7 @@ class StoreClient:
         self._headers: Mapping[str, str] = self._fixed_headers
 
     def of_kind(self, kind: Callable[..., _Client], metadata: MetadataRequest) -> _Client:
-        """Return a client of this kind over the same connections. Close only this one."""
+        """Return a client of this kind over the same connections. Closing one closes both."""
         return kind(
             self._carrier,
             self._credentials,
@@ -170,17 +170,17 @@ class StoreClient:
     def clock_offset_seconds(self) -> float | None:
         """How far the service's clock is ahead of this machine's; None while it is not known.
 
-        0 if it is less than 2 seconds, which the whole seconds of a `Date` header cannot show.
+        0 if it is less than 2 seconds, because a `Date` header has whole seconds.
         """
         return None if self._date_epoch is None else self._clock_offset_seconds
 
     @property
     def may_lack_numbers(self) -> bool:
-        """Whether a bridge may have written `null` for numbers beyond all doubles."""
+        """Whether a bridge may have written `null` for numbers that are too large."""
         return self._bridge is not None and self._bridge.makes_nulls
 
     async def prepare(self) -> None:
-        """Load the token. Send nothing. Raise CredentialsError if the source gives none."""
+        """Load the token without a request. Raise CredentialsError if the source gives none."""
         if not self._credentials.is_loaded:
             await self._credentials.current(self.now())
 
@@ -314,7 +314,7 @@ class StoreClient:
         return replace(fault, takes_no_token=_PROXY_HEADER in self._fixed_headers)
 
     async def renew(self, refused: Secret | None) -> bool:
-        """Return whether there is now another token than the refused one: see Credentials."""
+        """Return whether there is now a token other than the refused one: see Credentials."""
         return await self._credentials.renew(refused, self.now())
 
     async def aclose(self) -> None:

@@ -96,15 +96,15 @@ class Fault(msgspec.Struct, frozen=True):
 
         The pacer and the retry policy use this: such a fault slows the whole run down and uses up
         no retry. It leaves out REQUEST_THROTTLED, which is also throttling, but for storage or
-        transfer: slowing down does not cure that, so it uses up retries as other trouble does.
+        transfer: slowing down does not help, so it uses up retries as other faults do.
         """
         return self.is_throttled and not means_full_storage(self.code)
 
 
 def unsent(fault: Fault) -> Fault:
-    """Return the fault of a request that was not sent, because a question before it had this one.
+    """Return the fault of a request that was not sent because a question before it failed.
 
-    What was asked may have been carried out. The request was not.
+    `fault` is that of the question. The question may have been carried out, the request was not.
     """
     if not fault.may_be_applied:
         return fault

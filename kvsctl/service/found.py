@@ -13,7 +13,7 @@ from kvsctl.slabs import FoundRecord, FoundSlab
 _VALUE_DEPTH: Final = jsontext.PARSER_DEPTH - 3
 """How deep a value may nest: the answer, its list and the record nest around it."""
 _MOST_SHALLOW_BYTES: Final = 2 * _VALUE_DEPTH
-"""A value of at most so many bytes does not nest too deep: each level needs two brackets."""
+"""A value of at most this many bytes does not nest too deep: each level needs two brackets."""
 
 
 class UnreadableAnswer(Exception):
@@ -65,7 +65,7 @@ def found_plain(records: Sequence[FoundRecord], body: bytes) -> FoundSlab:
 
 
 def members_of(record: bytes) -> FoundMembers:
-    """Return a record of an answer that msgspec cannot decode: with lone surrogates in its value.
+    """Return a record that msgspec cannot decode because its value has lone surrogates.
 
     Raise JsonTextError, ValueError or MsgspecError if it is not a record.
     """
@@ -80,7 +80,7 @@ def members_of(record: bytes) -> FoundMembers:
 def is_past(expire_time: str | None, now: float) -> bool:
     """Return whether an `expireTime` is past. `now`: the service's time in epoch seconds.
 
-    What is not a time is not past.
+    A text that is not a time is not past.
     """
     epoch = None if expire_time is None else iso_epoch(expire_time)
     return epoch is not None and epoch <= now
@@ -108,7 +108,7 @@ def _require_shallow_values(values: Sequence[msgspec.Raw], body: bytes) -> None:
 
 
 def require_utf8(body: bytes) -> None:
-    """Raise UnicodeDecodeError unless all of the body is UTF-8: msgspec leaves out the values."""
+    """Raise UnicodeDecodeError unless all of the body is UTF-8. msgspec does not check values."""
     if not body.isascii():
         body.decode()
 

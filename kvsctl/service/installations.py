@@ -36,7 +36,7 @@ class Installation(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class InstallationsPage(msgspec.Struct, frozen=True):
-    """A part of the list. `cursor` None: the last."""
+    """A page of the list. `cursor` None: the last."""
 
     installations: Sequence[Installation]
     cursor: str | None = None
@@ -60,8 +60,8 @@ class InstallationsClient:
     ) -> InstallationsPage | Fault:
         """Return the page at `cursor`, or the fault of the request.
 
-        `older`: ask by the older path, which answers all installations at once. `now`: epoch
-        seconds, from which the times in a refusal count.
+        `older`: use the older path, which returns all installations at once. `now`: the time from
+        which the waits in a refusal count, in epoch seconds.
         """
         path = _OLDER_PATH if older else _PATH
         if cursor is not None:

@@ -84,7 +84,7 @@ def interpret_page(
 
 
 def unreadable_fault(error: UnreadableAnswer, trace_id: str | None, token: Secret | None) -> Fault:
-    """Return the fault that an answer means whose body cannot be read."""
+    """Return the fault of an answer whose body cannot be read."""
     message = _shown(token, f"cannot read the answer: {error}", _MESSAGE_CHARACTERS)
     return Fault(FaultKind.UNANSWERED, codes.UNREADABLE_ANSWER, message, _OK, trace_id)
 
@@ -96,7 +96,7 @@ def refusal_fault(
     service_now: float,
     proxy: str | None,
 ) -> Fault:
-    """Return the fault that an answer with another status than 200 means."""
+    """Return the fault of an answer with a status other than 200."""
     status = answer.status
     error_body = decode_error(answer.body)
     code, message = error_body or (codes.http_code(status), http_status(status))
@@ -152,7 +152,7 @@ def _redirect_host(location: str) -> str:
 
 
 def fault_of(error: CarrierError, timeout_seconds: float) -> Fault:
-    """Return the fault that a missing answer means."""
+    """Return the fault of a request without an answer."""
     if isinstance(error, Untrusted):
         return Fault(FaultKind.UNTRUSTED, codes.UNREACHABLE, str(error)[:_MESSAGE_CHARACTERS])
     if isinstance(error, ProxyRefused):

@@ -101,7 +101,7 @@ def encode_query(query: Query, metadata: MetadataRequest) -> bytes:
 
 
 class _PlainPage(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    """A page of records that are only a key and a value, as nearly all are."""
+    """A page of records with only a key and a value, as nearly all pages are."""
 
     data: list[FoundRecord]
     cursor: str | None = None
@@ -119,7 +119,7 @@ _decode = msgspec.json.Decoder(_Page).decode
 def decode_page(body: bytes, *, of_entity: bool = False) -> Page:
     """Return the page that a 200 answer to a query holds. Raise UnreadableAnswer.
 
-    `of_entity`: its records are those of an entity, whose name they do not have.
+    `of_entity`: its records are those of an entity, whose name the answer does not contain.
     """
     size, body = len(body), body.removeprefix(BOM_UTF8)
     try:

@@ -26,7 +26,7 @@ class RawAnswer(msgspec.Struct, frozen=True):
 
     @property
     def is_refusal(self) -> bool:
-        """Whether the service refused what was asked, and would refuse it again."""
+        """Whether the service refused the request, and would refuse it again."""
         return self.fault is not None and self.fault.kind is FaultKind.REFUSED
 
 

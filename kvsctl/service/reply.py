@@ -125,8 +125,8 @@ def decode_error(body: bytes) -> tuple[str, str] | None:
 class ReplyDecoder:
     """Decodes the 200 answers of the batch endpoints of one service.
 
-    It learns how the service writes its answers, and decodes the next ones sooner if they are
-    written alike. What an answer means does not depend on that.
+    It learns the form in which the service writes its answers, and decodes later ones in that form
+    faster. The result does not depend on that.
     """
 
     def __init__(self) -> None:
@@ -148,7 +148,7 @@ class ReplyDecoder:
                 return _ALL_WRITTEN
         elif self._reads_are_plain and (answer := self._plain_answer(body)) is not None:
             records = answer.successfulKeys
-            # What `names_exactly` asks, without its calls: nearly all answers to reads pass here.
+            # The checks of `names_exactly`, without its calls: nearly all answers to reads pass.
             is_certain = entities is None and keys and not answer.failedKeys
             if is_certain and keys == [one.key for one in records]:
                 return AllDone(found_plain(records, body))

@@ -23,7 +23,7 @@ _POLICY: Final = b'"keyPolicy":"FAIL_IF_EXISTS"'
 class CreatingClient(StoreClient):
     """Sets single records with `FAIL_IF_EXISTS`, and reads by batch/get.
 
-    A record whose key exists is answered by a Reply in which it failed as `KEY_CONFLICT`.
+    If the key of a record exists, the answer is a Reply in which it failed with `KEY_CONFLICT`.
     """
 
     def _request_of(self, verb: Verb, records: Sequence[Record]) -> tuple[str, bytes]:
@@ -60,7 +60,7 @@ def _creating(body: bytes) -> bytes:
 
 
 def _written(body: bytes, trace_id: str | None) -> tuple[AllDone | None, Fault | None]:
-    """Return what a 200 or 204 answer to a set means: its body is empty, or JSON."""
+    """Return what a 200 or 204 answer to a set means. Its body must be empty or JSON."""
     if body.strip():
         try:
             jsontext.value(body)

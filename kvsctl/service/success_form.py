@@ -1,9 +1,9 @@
-"""Recognise by its bytes an answer that says that every key of a batch succeeded.
+"""Recognise, by its bytes, an answer in which every key of a batch succeeded.
 
 Nearly every answer to a write says that, and a service always writes it in the same form: only the
-names differ, keys and entities. So the answer that is expected is made from the names, and
-compared. `SHORTEST` is the form without white space; `learn` takes another from an answer that was
-parsed.
+names (keys and entities) differ. So the expected answer is built from the names, and compared with
+the actual one. `SHORTEST` is the form without white space; `learn` takes another form from an
+answer that was parsed.
 
 A form has only the tokens that `_FORM` and `_OF_ENTITY` list. With plain names between them it is a
 JSON text that any parser reads as these names, in this order, and no failure. So an answer that
@@ -37,9 +37,9 @@ _OF_ENTITY: Final = _compiled('" , "entityName" : "')
 
 
 class SuccessForm(NamedTuple):
-    """What an answer has before, between and after the records that it names.
+    """The text of an answer before, between and after the records that it names.
 
-    `of_entity` is what it has between the key and the entity of a record.
+    `of_entity`: the text between the key and the entity of a record.
     """
 
     before: bytes

@@ -101,7 +101,7 @@ def encode(records: Sequence[Record], metadata: MetadataRequest, service_now: fl
 
 
 def _with_ttls(records: Sequence[Record], now: datetime) -> bytes:
-    """Return the body of a request of records, of which some have expiries."""
+    """Return the body of a request in which some records have expiries."""
     bodies, expiries = bodies_and_expiries(records)
     assert expiries is not None  # noqa: S101
     is_mixed = not isinstance(records, Slab) or records.is_mixed
@@ -112,7 +112,7 @@ def _with_ttls(records: Sequence[Record], now: datetime) -> bytes:
     left = [lifetime.days * _DAY_SECONDS + lifetime.seconds for lifetime in lifetimes]
     if not _certainly_have_legal_ttls(records, now):
         left = list(map(_legal_seconds, left))
-    # Columns of parts instead of a text for each record: most have an expiry, if any has.
+    # Columns of parts instead of a text for each record: if any has an expiry, most do.
     parts = [b"", b',"options":{"ttl":{"value":', b"", b',"unit":"SECONDS"}}},'] * len(left)
     parts[::4] = list(map(bytes.removesuffix, bodies, repeat(b"}")))
     parts[2::4] = orjson.dumps(left)[1:-1].split(b",")

@@ -44,7 +44,7 @@ MAY_BE_NO_NULL: Final = Failure(
 def rounded(value: bytes, *, may_lack_numbers: bool) -> Failure | None:
     """Return why a value that was read through a bridge may not be the one in the store.
 
-    `may_lack_numbers`: the bridge may have written `null` for numbers beyond all doubles.
+    `may_lack_numbers`: the bridge may have written `null` for numbers that are too large.
     """
     if has_large_number(value):
         return MAY_BE_ROUNDED

@@ -29,7 +29,7 @@ from kvsctl.service.auth.token_output import (
 )
 
 INSTALLATION_HEADER: Final = "x-kvsctl-installation"
-"""In a request to a bridge, the installation that is meant; in its answer, the one it is in."""
+"""In a request to a bridge, the intended installation; in its answer, the bridge's own."""
 _COMMAND_TIMEOUT_SECONDS: Final = 60.0
 HIDDEN: Final = "…"
 _SHORT_CHARACTERS: Final = 8
@@ -90,7 +90,7 @@ class TokenSource(Protocol):
 
     @property
     def may_change(self) -> bool:
-        """Whether reading it again at any time may give another token, and makes nobody wait."""
+        """Whether reading it again at any time may give another token, and does not block."""
         ...
 
     def read(self) -> Secret:
@@ -139,7 +139,7 @@ class TokenFile(msgspec.Struct, frozen=True):
     def require_readable(self) -> None:
         """Raise UsageError if the file cannot be opened, or if every user may read it.
 
-        A pipe is not opened: it is read once.
+        A pipe is not opened, because it can be read only once.
         """
         try:
             mode = self.path.stat().st_mode
@@ -176,8 +176,8 @@ class TokenCommand(msgspec.Struct, frozen=True):
     """A command that prints a token, run again when the token is refused.
 
     The command is split into words as a shell splits them, and run without a shell. Its stdout is
-    never shown. Its stderr goes to the terminal, so that it can prompt or explain, and
-    nothing is drawn there meanwhile.
+    never shown. Its stderr goes to the terminal, so that it can prompt or explain. Nothing is drawn
+    there meanwhile.
     """
 
     command: str
@@ -251,9 +251,9 @@ def _too_much(name: str, hint: str = _HINT) -> CredentialsError:
 class Credentials:
     """The token and authorization header of all requests.
 
-    On a 401 one renewal serves them all. The source of a token that says when it ends is asked for
-    the next one before (see `lifetime`). Times are in epoch seconds by the service's clock, as far
-    as the caller knows it; where none is given, that of this machine counts.
+    After a 401, one renewal serves all requests. If a token says when it ends, its source is asked
+    for the next one before that (see `lifetime`). Times are in epoch seconds by the service's
+    clock, as far as the caller knows it. Without a given time, this machine's clock is used.
     """
 
     def __init__(
@@ -291,8 +291,8 @@ class Credentials:
     async def current(self, now: float | None = None) -> Secret | None:
         """Return the token to use now. Raise CredentialsError.
 
-        The first call reads it. From `due_at` on, one caller reads the next; the others use the old
-        one meanwhile, unless that has ended. If the source fails then, the old one is used on.
+        The first call reads it. From `due_at` on, one caller reads the next one. Meanwhile, the
+        others use the old one, unless it has ended. If the source fails, the old one stays in use.
         """
         if self._source is None:
             return None
@@ -311,7 +311,7 @@ class Credentials:
         return {} if token is None else self._header(token)
 
     async def renew(self, refused: Secret | None, now: float | None = None) -> bool:
-        """Return whether there is now another token than the refused one.
+        """Return whether there is now a token other than the refused one.
 
         Concurrent calls read the source once. `refused` must be the object that `current`
         returned: if it was read before the last renewal, its refusal does not count against the
@@ -362,5 +362,5 @@ def container(installation: str) -> Mapping[str, str]:
 
 
 def bridged(installation: str) -> Mapping[str, str]:
-    """Return the header by which a bridge refuses requests that are for another installation."""
+    """Return the header by which a bridge refuses requests for another installation."""
     return {INSTALLATION_HEADER: installation}

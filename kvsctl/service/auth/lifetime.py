@@ -1,7 +1,7 @@
 """When a token ends, and when to ask for the next one.
 
-A JSON Web Token has its end in its payload, as `exp`. It is read without verifying anything: the
-service does that. No part of the payload is ever shown.
+The payload of a JSON Web Token has its end as `exp`. It is read without verification, which is left
+to the service. No part of the payload is ever shown.
 """
 
 import base64
@@ -12,12 +12,12 @@ from typing import Final
 import msgspec
 
 EARLIEST_SECONDS: Final = 300.0
-"""How long before the end of a token the next one is asked for, at most."""
+"""The next token is requested at most this long before the end of the current one."""
 PAUSE_SECONDS: Final = 30.0
-"""How long after asking in vain the source is asked again, at least."""
+"""After a source gave no new token, it is asked again no earlier than after this time."""
 _PARTS: Final = 3
 _LATEST_EPOCH: Final = 253_402_300_800.0
-"""The year 10000: a later end is a number of another kind."""
+"""The year 10000: a larger number is not a time in seconds."""
 
 
 class _Claims(msgspec.Struct):
@@ -42,15 +42,16 @@ def end_of(token: str) -> float:
 
 
 def due_at(ends_at: float, now: float) -> float:
-    """Return when to ask for the token after a new one: 5 minutes before its end.
+    """Return when to ask for the next token after a new one: 5 minutes before the new one's end.
 
-    Halfway, if that is later. Infinity for a token that has ended: its refusal renews it.
+    If halfway to its end is later, return that. Infinity for a token that has ended: its refusal
+    renews it.
     """
     return math.inf if ends_at <= now else ends_at - min(EARLIEST_SECONDS, (ends_at - now) / 2)
 
 
 def due_again_at(ends_at: float, now: float) -> float:
-    """Return when to ask again after a source has failed, or given the same token once more.
+    """Return when to ask again after a source has failed or has given the same token again.
 
     Infinity if that is too late to help.
     """

@@ -11,13 +11,13 @@ _lent = 0
 
 
 def is_lent() -> bool:
-    """Return whether a command may be writing to the terminal: nothing may be drawn on it."""
+    """Return whether a command may be writing to the terminal. If so, draw nothing on it."""
     return _lent > 0
 
 
 @contextmanager
 def undrawn() -> Iterator[None]:
-    """Have this process draw nothing on the terminal inside the block. It is erased first."""
+    """Keep this process from drawing on the terminal inside the block. Erase drawings first."""
     global _lent
     with _lock:
         _lent += 1
@@ -33,7 +33,7 @@ def undrawn() -> Iterator[None]:
 
 @contextmanager
 def lent() -> Iterator[None]:
-    """Leave the terminal to a command inside the block. What is drawn there is erased first."""
+    """Leave the terminal to a command inside the block. Erase drawings first."""
     with undrawn(), ExitStack() as lending:
         with _lock:
             lenders = list(_lenders)
@@ -58,7 +58,7 @@ def drawn_on(erase: Callable[[], None]) -> Iterator[None]:
 def lent_by(lend: Callable[[], AbstractContextManager[None]]) -> Iterator[None]:
     """Enter what `lend` returns inside the block, from any thread, whenever the terminal is lent.
 
-    Thus a process that does not draw has the one that does lend the terminal.
+    A process that does not draw uses this to make the process that does lend the terminal.
     """
     with _lock:
         _lenders.append(lend)

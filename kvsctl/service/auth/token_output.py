@@ -65,8 +65,8 @@ _T = TypeVar("_T")
 async def in_daemon_thread(work: Callable[[], _T]) -> _T:
     """Run `work()` in a daemon thread and return its result. Raise what `work` raises.
 
-    A hanging call cannot be ended. So, unlike with `asyncio.to_thread`, neither the loop nor the
-    process waits for the thread once the caller is cancelled.
+    A call that hangs cannot be cancelled. So, unlike with `asyncio.to_thread`, the loop and the
+    process do not wait for the thread once the caller is cancelled.
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[_T] = loop.create_future()

@@ -10,6 +10,6 @@
 - `httpx_carrier`: httpx, where httptools has no wheel.
 - `in_process`: an ASGI application in this process; `deadlines`: bound the time of its answers.
 - `answer_memory`: bound the memory of unfinished answers over all connections.
-- `encoding`: decompress an answer that is compressed although nothing asked for it.
+- `encoding`: decompress an answer that is compressed although the request did not ask for that.
 - `urls`: parse URLs, refuse unsafe ones, recognise this machine.
 """

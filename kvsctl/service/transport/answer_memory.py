@@ -5,10 +5,10 @@ from typing import Final, Protocol
 from kvsctl.service.transport.carrier import MAX_ANSWER_BYTES
 
 MAX_HELD_BYTES: Final = MAX_ANSWER_BYTES
-"""The bytes of unfinished answers from which on only the oldest one is read further.
+"""If unfinished answers hold more bytes than this, only the oldest one is read further.
 
 Together they take at most this and one more answer of the largest size. It is far more than a
-network holds, so waiting for it costs no throughput.
+network holds, so pausing costs no throughput.
 """
 
 UNCOUNTED_BYTES: Final = 128 * 1024

@@ -1,4 +1,4 @@
-"""The interface of what carries requests to a target, with its limits and its errors."""
+"""The interface for carrying requests to a target, with its limits and its errors."""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -10,7 +10,7 @@ import msgspec
 Method: TypeAlias = Literal["GET", "POST"]
 
 MAX_ANSWER_BYTES: Final = 64_000_000
-"""Ten times the largest answer to a batch. A larger answer is not read: it counts as none."""
+"""Ten times the largest answer to a batch. A larger one is not read, and counts as no answer."""
 
 CONNECT_SHARE: Final = 0.5
 """The share of the timeout that opening a connection may take.
@@ -104,9 +104,9 @@ class TooSlow(Unanswered):
 
 
 class Misencoded(CarrierError):
-    """The answer has status 200 and a `content-encoding` that another attempt would not cure.
+    """The answer has status 200 and cannot be decompressed: another attempt would not help.
 
-    It is not supported, or the body is compressed and larger than an answer may be.
+    Its `content-encoding` is not supported, or its body is larger than an answer may be.
     """
 
 
@@ -151,7 +151,7 @@ class Carrier(Protocol):
 
         `path` is appended to the carrier's URL. It is percent-encoded and may end in a query.
         A POST has a `body`. A GET has none, and is sent without `content-type`, so that callers
-        may pass the same headers with both methods. The same mapping may be passed many times,
+        can pass the same headers with both methods. The same mapping may be passed many times,
         but must not be changed: carriers prepare the bytes of a request once per mapping.
         """
         ...

@@ -19,7 +19,7 @@ from kvsctl.service.transport.carrier import (
 _MAX_HEAD_BYTES: Final = 256 * 1024
 """The most that may arrive without a byte of a body: headers, trailers, extensions of chunks."""
 _MAX_CHUNKS: Final = 1024
-"""More chunks of a large answer are joined at once: each takes some 50 bytes beside its content."""
+"""More chunks of a large answer are joined early: each takes 50 bytes more than its content."""
 _JOINED_BYTES: Final = 64 * 1024
 """Up to this size, joining head and body costs less than writing twice."""
 
@@ -33,8 +33,8 @@ _Parts: TypeAlias = tuple[int, dict[str, str], list[bytes]]
 class Outbox:
     """Collects the writes of one turn of the loop and does them together at its end.
 
-    Several requests are made per turn, and writing one wakes a waiting server on another processor.
-    Written in direct succession, the others find it awake. No write waits longer than the turn.
+    Several requests are made per turn. Writing the first one wakes a waiting server on another
+    processor, so the writes directly after it find it awake. No write waits longer than the turn.
     """
 
     def __init__(self) -> None:
@@ -209,7 +209,7 @@ class HttpConnection(asyncio.Protocol):
     # What the parser calls.
 
     def on_message_begin(self) -> None:
-        """See httptools. An answer to no request makes the connection unusable."""
+        """See httptools. An answer without a request makes the connection unusable."""
         if self._answered is None:
             self.is_reusable = False
         self._lines, self._headers, self._chunks = [], {}, []
@@ -233,7 +233,7 @@ class HttpConnection(asyncio.Protocol):
             self._bound_body()
 
     def _bound_body(self) -> None:
-        """Give up if the body has become too large. Count what it holds."""
+        """Give up if the body has become too large. Otherwise count its bytes."""
         if self._body_bytes > MAX_ANSWER_BYTES:
             self._chunks = []
             self.give_up(Unanswered(f"the answer is larger than {MAX_ANSWER_BYTES:,} bytes"))

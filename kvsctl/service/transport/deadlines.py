@@ -1,7 +1,7 @@
 """Bound the time of many requests with one timer.
 
-`asyncio.timeout` sets a timer and cancels it for each request. In this process that takes a tenth
-of what a request takes.
+`asyncio.timeout` sets a timer and cancels it for each request. That takes a tenth of the time of a
+request within this process.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ class Deadlines:
 class Deadline:
     """A context that raises TimeoutError if it is left because the deadline passed.
 
-    If the task is cancelled for another reason as well, CancelledError stays.
+    If the task is cancelled for another reason as well, CancelledError is kept.
     """
 
     __slots__ = ("_cancellations", "_is_over", "_open", "_task", "at")

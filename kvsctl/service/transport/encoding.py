@@ -14,7 +14,7 @@ _GZIP_MAGIC: Final = b"\x1f\x8b"
 _GZIP_FORMAT: Final = 16 + zlib.MAX_WBITS
 _MAX_CODINGS: Final = 3
 _MAX_MEMBERS: Final = 16
-"""The most parts that one body of gzip may have. For each, what follows it is copied."""
+"""The most members that one gzip body may have. For each, the rest of the body is copied."""
 _SHOWN_CHARACTERS: Final = 40
 _OK: Final = 200
 _DAMAGED: Final = "the compressed answer is damaged"
@@ -75,7 +75,7 @@ def _inflated(body: bytes) -> bytes:
 
 
 def _decompressed(body: bytes, window_bits: int, most_bytes: int) -> tuple[bytes, bytes]:
-    """Decompress one stream, if it gives `most_bytes` at most. Return that, and what follows it."""
+    """Decompress one stream of at most `most_bytes`. Return its content, and the bytes after it."""
     stream = zlib.decompressobj(window_bits)
     try:
         plain = stream.decompress(body, most_bytes + 1)

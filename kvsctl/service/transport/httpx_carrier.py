@@ -1,4 +1,4 @@
-"""A carrier on a transport of httpx, for what `direct` does not support."""
+"""A carrier that uses a transport of httpx, for cases that `direct` does not support."""
 
 import asyncio
 import re
@@ -136,7 +136,7 @@ def _is_protocol_switch(error: Exception) -> bool:
 
 
 def _certificate_error(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
-    """Return the certificate error that an error of httpx was raised for, if any."""
+    """Return the certificate error that caused an error of httpx, if one did."""
     while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
         error = error.__cause__ or error.__context__
     return error

@@ -35,8 +35,8 @@ def proxy_for(url: str) -> str | None:
 def bypasses(no_proxy: str, host: str) -> bool:
     """Return whether `NO_PROXY` names a host, read as curl reads it.
 
-    It is `*` alone, or names and addresses between commas or blanks. A name also stands for its
-    subdomains. An address may be a network such as `10.0.0.0/8`. An entry with a port matches
+    It is `*` alone, or names and addresses separated by commas or blanks. A name also stands for
+    its subdomains. An address may be a network such as `10.0.0.0/8`. An entry with a port matches
     nothing: curl compares entries with the host alone, in version 8 as in 7. Since 8.9, curl takes
     commas only; lists with blanks, which older versions read, are accepted here. `host` is
     lower-case, an IPv6 address without brackets.
@@ -61,7 +61,7 @@ def _is_in_network(address: ipaddress.IPv4Address | ipaddress.IPv6Address, entry
     network, slash, bits = entry.partition("/")
     if slash and not (bits.isascii() and bits.isdigit()):
         return False
-    if not slash or int(bits) == 0:  # to curl, no bits at all mean the address itself
+    if not slash or int(bits) == 0:  # to curl, 0 bits mean the address itself
         bits = str(address.max_prefixlen)
     try:
         return address in ipaddress.ip_network(f"{network}/{bits}", strict=False)

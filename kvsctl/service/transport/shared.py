@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from kvsctl.service.transport.direct import DirectCarrier
 
 MOST_IN_FLIGHT: Final = 256
-"""How many requests of all clients are in flight at most, each on a connection of its own."""
+"""The most requests of all clients in flight, each on a connection of its own."""
 
 
 class _First(msgspec.Struct, eq=False):
@@ -30,9 +30,9 @@ class _First(msgspec.Struct, eq=False):
 class SharedCarriers:
     """The carriers of clients that work at the same time. Close it when all have ended.
 
-    At most `clients` are open at a time: fewer than were asked for if `most_connections` are not
-    enough for one of each. The connections to a URL are closed when its last client is, and idle
-    ones when others are needed, so that no more are open than requests may be in flight.
+    At most `clients` are open at a time: fewer than requested if `most_connections` are not enough
+    for one each. The connections to a URL are closed when its last client is closed. Idle ones are
+    closed when others are needed, so that no more are open than requests may be in flight.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ def _direct(carrier: Carrier) -> "DirectCarrier | None":
 
 
 class _Shared:
-    """A Carrier over connections that others use, too. To close it leaves them open for these.
+    """A Carrier over connections that others use, too. Closing it leaves them open for the others.
 
     A request waits for its turn before its timeout begins.
     """
@@ -123,7 +123,7 @@ class _Shared:
             return await self._carrier.request(method, path, headers, body)
 
     async def aclose(self) -> None:
-        """See `SharedCarriers`. May be called again."""
+        """See `SharedCarriers`. Can be called again."""
         leave, self._leave = self._leave, None
         if leave is not None:
             await leave()

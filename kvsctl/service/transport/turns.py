@@ -7,10 +7,10 @@ from typing import Final
 
 
 class Turns:
-    """Bounds the requests that all clients have in flight: half of `most`, beside their own turns.
+    """Bounds the requests that all clients have in flight: half of `most` are common turns.
 
-    Each of `clients` that work at the same time has turns of its own: its share of the other half,
-    and at least one. So clients whose requests hang leave the turns of others alone.
+    Each of `clients` that work at the same time also has turns of its own: its share of the other
+    half, and at least one. So clients whose requests hang do not block others.
     """
 
     def __init__(self, most: int, clients: int) -> None:
