@@ -108,7 +108,7 @@ def check_value(value: bytes, limits: Limits) -> Breach | None:
 
 
 def check_numbers(text: bytes) -> Breach | None:
-    """Check that JavaScript, through which a bridge passes a record, changes no number of it."""
+    """Check that a bridge, which parses a record in JavaScript, changes none of its numbers."""
     if jsonequal.changes_in_javascript(text):
         return Breach(
             codes.NUMBER_NOT_EXACT,
@@ -135,7 +135,7 @@ def check_depth(text: bytes, limits: Limits, around: int = 0) -> Breach | None:
 
 
 def too_deep(limits: Limits | None) -> Breach:
-    """Return the Breach of a value that nests too deep; `limits` None: to be read at all."""
+    """Return the Breach of a value that nests too deep; `limits` None: too deep to be read."""
     if limits is None or limits.value_depth >= READABLE_DEPTH:
         most = f"the {READABLE_DEPTH} levels that kvsctl can read"
     else:

@@ -1,4 +1,4 @@
-"""The same parsers, which reject records whose numbers JavaScript would change."""
+"""The same parsers, which also reject records whose numbers JavaScript would change."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -21,14 +21,15 @@ _Piece = TypeVar("_Piece")
 
 
 def with_exact_numbers(choose: ParserChoice) -> ParserChoice:
-    """Return the choice of the same parsers of set records, whose numbers are checked as well."""
+    """Return a choice of the same parsers of records to set, which also check numbers."""
     return lambda source: exact_parser(choose(source))
 
 
 def exact_parser(parser: Parser) -> Parser:
-    """Return the same parser of set records, which checks their numbers as well.
+    """Return the same parser of records to set, which also checks numbers.
 
-    What many pieces are read from at once is left to the careful parser if a number may change.
+    Where many pieces are read at once, those with a number that may change are left to the careful
+    parser.
     """
     if isinstance(parser, BlockParser):
         return BlockParser(_checked(parser.careful), _declining(parser.read_many))
@@ -49,7 +50,7 @@ def _checked(parse: Callable[[_Piece], Parsed | Rejected]) -> Callable[[_Piece],
 
 
 def _as_given(parsed: Parsed) -> bytes:
-    """Return the JSON of a record, with the expiry that its body does not have."""
+    """Return the JSON of a record with its expiry, which its body does not have."""
     if parsed.expires_at is None:
         return parsed.body
     return b'%b,"expireTime":%b}' % (parsed.body[:-1], string(parsed.expires_at.isoformat()))
@@ -64,7 +65,7 @@ def _declining_rows(parser: TableParser) -> Callable[[Sequence[list[str]]], Colu
 
 
 def _without_doubtful(columns: Columns) -> Columns:
-    """Return the same columns, in which bodies with a number that may change are not valid."""
+    """Return the same columns, with records whose numbers may change added to `others`."""
     doubtful = {
         place for place, body in enumerate(columns.bodies) if may_change_in_javascript(body)
     }

@@ -11,8 +11,8 @@ from kvsctl.model import Cause
 from kvsctl.records.causes import cause_of
 from kvsctl.records.checks import Breach
 
-# Members that get, list, export, plans and failures files add. They are ignored, so that the
-# output of these can be input again.
+# Members that get, list, export, plans and failures files add. They are ignored, so that this
+# output can be used as input.
 _IGNORED: Final = frozenset({"createdAt", "updatedAt", "size", "error", "source", "installation"})
 _RAW: Final = frozenset({"raw", "raw_base64"})
 """Members in which a failures file keeps input that is not a record."""
@@ -22,7 +22,7 @@ _PLAN: Final = "plan"
 KNOWN_MEMBERS: Final = _IGNORED | {"key", "value", "entityName", "ttl", "options", "expireTime"}
 
 LEAST_BYTES: Final = len(b'{"key":"","value":}')
-"""The fewest bytes that a line with a key and a value has besides these two."""
+"""The fewest bytes that a line with a key and a value has in addition to these two."""
 MEMBER_BYTES: Final = len(b'"ttl":1,')
 """The fewest bytes that another member adds. Fewer bytes are white space or escapes."""
 

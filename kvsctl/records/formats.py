@@ -14,7 +14,7 @@ from kvsctl.records.shapes import Shape
 
 _BLANK: Final = b" \t\r\n"
 _HEAD_BYTES: Final = 64 * 1024
-"""A longer first line is taken not to be a table's header, without reading more of it."""
+"""A longer first line is not taken for a table's header, and no more of it is read."""
 
 
 class Format(Enum):
@@ -43,16 +43,16 @@ _BY_SUFFIX: Final = {
 
 
 _IN_NO_KEY: Final = ",;|"
-"""Delimiters that no legal key holds. One may hold a tab."""
+"""Delimiters that a legal key cannot hold. It can hold a tab."""
 _HEADING: Final = re.compile(
     rb"(?:SIZE  CREATED +UPDATED +EXPIRES +(?:ENTITY  )?|ENTITY  )KEY\r?"
 ).fullmatch
 """The heading of a table that list prints, if it has several columns."""
 _MOMENT: Final = rb"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z| {20})"
 _ROW: Final = re.compile(rb"[0-9]+(?:  %b){3}  ." % _MOMENT).match
-"""A row of `list --long`, which is left if another program removes the heading."""
+"""A row of `list --long`, which is the first line if another program removed the heading."""
 _LONE_HEADINGS: Final = (b"key", b"KEY")
-"""The first lines of `list --as csv` and `list --as table`, each a legal key as well."""
+"""The first lines of `list --as csv` and `list --as table`, which are also legal keys."""
 
 
 class Forms(msgspec.Struct, frozen=True):
@@ -81,7 +81,7 @@ class Forms(msgspec.Struct, frozen=True):
         commands.
 
         Raise UsageError if the lines would be plain keys, but the first one is that of a table
-        of `list`: the keys of records that nobody named would be used.
+        of `list`: its lines are not the keys that the user means.
         """
         if self.given is not None:
             return self.given

@@ -1,4 +1,4 @@
-"""What the cells of columns became, where `--infer-types` parses them as JSON."""
+"""The types of the cells of columns that `--infer-types` parses as JSON."""
 
 from collections.abc import Collection, Iterable, Sequence
 
@@ -11,11 +11,10 @@ _EMPTY = b'""'
 
 
 class ColumnTypes(msgspec.Struct):
-    """Where a column has a string that is not empty, and where a value of another type.
+    """Where a column first has a string that is not empty, and where a value of another type.
 
-    Both are the first of their kind, except for rows that the fast path has left to the careful
-    one. A column with both is seldom meant: of postal codes, `01234` is a string and `10115` a
-    number.
+    Rows that the fast path has left to the careful one count as later rows. A column with both
+    types is probably a mistake: of postal codes, `01234` is a string and `10115` a number.
     """
 
     name: str
@@ -33,12 +32,12 @@ class ColumnTypes(msgspec.Struct):
         return self.string is not None and self.other is not None
 
     def saw_other(self, place: int) -> None:
-        """Take note of a value that is not a string, at an index of the rows that are read."""
+        """Note a value that is not a string, at an index of the rows that are read."""
         if self.other is None and self._other_at is None:
             self._other_at = place
 
     def saw_strings(self, texts: Sequence[bytes], but: Collection[int] = ()) -> None:
-        """Take note of the strings among values, given as JSON; not of those at some indexes."""
+        """Note the strings among values, given as JSON, except at the indexes in `but`."""
         if self.string is None and self._string_at is None:
             found = (
                 place
@@ -48,14 +47,14 @@ class ColumnTypes(msgspec.Struct):
             self._string_at = next(found, None)
 
     def saw(self, texts: Sequence[bytes]) -> None:
-        """Take note of values of any kind, given as JSON."""
+        """Note values of any kind, given as JSON."""
         self.saw_strings(texts)
         if self.other is None and self._other_at is None:
             found = (place for place, text in enumerate(texts) if text[:1] != _QUOTE)
             self._other_at = next(found, None)
 
     def locate(self, label: str, numbers: Sequence[int]) -> None:
-        """Take note of the lines of the rows that were read, of the source `label`."""
+        """Note the line numbers of the rows that were read from the source `label`."""
         if self._string_at is not None:
             self.string = Origin(label, numbers[self._string_at])
             self._string_at = None
@@ -65,13 +64,13 @@ class ColumnTypes(msgspec.Struct):
 
 
 class InferredTypes:
-    """The types of the columns of a table, in their order; None: its cells are not parsed."""
+    """The types of the columns of a table, in order. None: the cells of a column are not parsed."""
 
     def __init__(self, columns: Iterable[ColumnTypes | None]) -> None:
         self.columns = list(columns)
 
     def join(self, known: dict[str, ColumnTypes]) -> None:
-        """Share what is known of columns with the tables that were read before, by their names."""
+        """Share the types of columns with tables that were read before, by the columns' names."""
         self.columns = [
             None if one is None else known.setdefault(one.name, one) for one in self.columns
         ]

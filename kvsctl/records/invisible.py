@@ -1,8 +1,8 @@
-"""Find what is invisible in a plain key: byte order marks, control characters and odd blanks.
+"""Find invisible characters in a plain key: byte order marks, control characters and odd blanks.
 
 A plain key is text as it stands in a line, an argument or a cell. Files that were joined, converted
 or padded leave such characters there. A key with one of them is another key: deleting it succeeds,
-and the key that was meant stays.
+but the intended key remains.
 """
 
 import re
@@ -25,10 +25,10 @@ _CAUSES: Final = {_MARK: Cause.MARK, "\r": Cause.CR}
 def check_raw(
     key: str, limits: Limits | None, *, ends_in_nul: bool = False, is_cell: bool = False
 ) -> Breach | None:
-    """Check a plain key for characters that must not stand in it as they are.
+    """Check a plain key for characters that must not stand in it unescaped.
 
     These are U+FEFF and the control characters that the service allows in keys, except tab.
-    `checks.check_key` finds the others, so without `limits` this function does. It always finds
+    `checks.check_key` finds the others. Without `limits`, this function finds them. It always finds
     NUL, which ends keys in some files. If NUL is known to end each key, white space that is a
     control character is allowed too. `is_cell`: the key is in a table.
     """
@@ -60,9 +60,9 @@ def check_raw(
 
 
 def is_plainly_visible(key: str) -> bool:
-    """Return whether a key has no white space but common spaces inside, and nothing invisible.
+    """Return whether a key has no white space except inner spaces, and nothing invisible.
 
-    A legal key that is not is legal still, but seldom meant.
+    Other keys may be legal, but are seldom intended.
     """
     # Of all legal characters, only white space other than the common space is not printable.
     return key.isprintable() and not key.startswith(" ") and not key.endswith(" ")

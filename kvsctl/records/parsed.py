@@ -14,7 +14,7 @@ from kvsctl.records.inferred import InferredTypes
 class Parsed(msgspec.Struct, frozen=True, gc=False):
     """A record without its place in the input. `body` is its JSON in a batch request.
 
-    `has_odd_blanks`: its key is plain text with white space that is seldom meant.
+    `has_odd_blanks`: its key is plain text with white space that is seldom intended.
     """
 
     identity: Identity
@@ -78,8 +78,7 @@ ReadMany: TypeAlias = Callable[[Sequence[bytes]], Columns]
 class BlockParser(msgspec.Struct, frozen=True):
     """A parser of pieces, given one by one or many at once, with the same results.
 
-    `careful` parses one. `read_many` reads a block, and leaves pieces that are not common to
-    `careful`.
+    `careful` parses one. `read_many` reads a block, and leaves uncommon pieces to `careful`.
     """
 
     careful: Parser
@@ -94,8 +93,8 @@ class TableParser(msgspec.Struct, frozen=True):
     """A parser of rows, given as bytes or already split into cells.
 
     `cells` splits the bytes of a row. `of_cells` parses the result. `read_many` reads many rows at
-    once, and leaves rows that are not common to `of_cells`. `types`: what cells became that were
-    read; the caller must then call `types.locate`. None: cells are strings.
+    once, and leaves uncommon rows to `of_cells`. `types` notes the types of cells that are read;
+    the caller must then call `types.locate`. None: cells are strings.
     """
 
     cells: Callable[[bytes], Cells | Breach]

@@ -18,7 +18,7 @@ from kvsctl.records.shapes import RECORDS, Shape
 from kvsctl.records.sources import Arguments, File, Source
 
 if TYPE_CHECKING:
-    # What reads tables and other shapes is imported for the inputs that are such.
+    # The modules for tables and other shapes are imported only for such inputs.
     from kvsctl.records.parsing.header import Header
 
 

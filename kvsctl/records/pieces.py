@@ -1,4 +1,4 @@
-"""Make records and problems of the lines, elements or rows of one source, in order."""
+"""Make records and problems from the lines, elements or rows of one source, in order."""
 
 from collections.abc import Container, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -22,7 +22,7 @@ _SAMPLE: Final = 16
 
 
 class OddBlanks(msgspec.Struct):
-    """The plain keys that were read and have white space that is seldom meant."""
+    """The plain keys that were read with white space that is seldom intended."""
 
     count: int = 0
     first: Origin | None = None
@@ -37,7 +37,7 @@ class Pieces(msgspec.Struct):
     """The records and problems of the source `label`.
 
     `position` is the position of the next line. `are_lines`: a JSON document over several lines may
-    stand among the pieces; its lines become problems. `are_keys`: the other lines are plain keys.
+    be among the pieces; its lines become problems. `are_keys`: the other lines are plain keys.
     """
 
     label: str
@@ -50,7 +50,7 @@ class Pieces(msgspec.Struct):
     _document: Document | None = None
     _document_line: int = 0
     _kept: list[_Piece] = msgspec.field(default_factory=list)
-    """The lines of what may be a document, from its first on, until that is certain."""
+    """The lines of a possible document, from its first on, until it is certain."""
 
     @property
     def kept_count(self) -> int:
@@ -68,7 +68,7 @@ class Pieces(msgspec.Struct):
         texts = _texts_of(lines)
         made, odd = self._made(lines, texts)
         self.position += len(made)
-        # No common line starts a document, but it may stand in one.
+        # No common line starts a document, but it may be inside one.
         starts = self._possible_starts(made, texts, odd) if self.are_lines and odd else ()
         if self._document is None and not starts:
             return made
@@ -90,7 +90,7 @@ class Pieces(msgspec.Struct):
     def _made(
         self, lines: Sequence[Line], texts: Sequence[bytes]
     ) -> tuple[PieceList, Sequence[int]]:
-        """Return what each line alone gives, and the indexes of lines that are not common."""
+        """Return the piece of each line by itself, and the indexes of uncommon lines."""
         parser = self.parser
         columns = self._columns(texts)
         numbers: Sequence[int]
@@ -109,7 +109,7 @@ class Pieces(msgspec.Struct):
         return self._joined(columns, numbers, others), columns.others
 
     def _columns(self, texts: Sequence[bytes]) -> Columns:
-        """Return the records of common lines. Lines that seldom are common are not tried."""
+        """Return the records of common lines. After a block without any, try a sample first."""
         parser = self.parser
         if not isinstance(parser, BlockParser):
             return _none_common(len(texts))
@@ -127,7 +127,7 @@ class Pieces(msgspec.Struct):
         """Return which of the odd lines may start a document."""
         has_problem = not isinstance(made, Slab)
         if self.are_keys:
-            # Without checks, a bracket is a key like others.
+            # Without checks, a bracket is a key like any other.
             if not has_problem and _BRACKETS.isdisjoint([texts[place][:1] for place in odd]):
                 return ()
             places = odd
@@ -143,7 +143,7 @@ class Pieces(msgspec.Struct):
         return frozenset(places[start] for start in starts)
 
     def _follow(self, pair: _Piece, found: list[Record | Problem]) -> None:
-        """Add what a line gives to `found`, unless the line is kept."""
+        """Add the piece of a line to `found`, unless the line is kept."""
         line, piece = pair
         if self._document is None:
             self._document = self._document_of(line, piece)
@@ -172,7 +172,7 @@ class Pieces(msgspec.Struct):
         return start_of_document(line.text, has_keys=self.are_keys)
 
     def _end_without_document(self, found: list[Record | Problem]) -> None:
-        """Give out the lines that were kept, as there is no document, or none that is closed."""
+        """Add the kept lines to `found`, because there is no document, or it is not closed."""
         kept, self._kept, self._document = self._kept, [], None
         found += [piece for _, piece in kept[:1]]
         for pair in kept[1:]:
@@ -271,7 +271,7 @@ class Pieces(msgspec.Struct):
 
 
 def _none_common(count: int) -> Columns:
-    """Return the columns of lines of which none is common."""
+    """Return the columns of `count` uncommon lines."""
     return Columns([""] * count, [b""] * count, range(count))
 
 
@@ -287,7 +287,7 @@ def _with_records(columns: Columns, records: Mapping[int, Record]) -> Columns:
 
 
 def _texts_of(lines: Sequence[Line]) -> Sequence[bytes]:
-    """Return the texts of lines. A line that was too long is read as an empty one: no record is."""
+    """Return the texts of lines. A line that was too long becomes empty, which is not a record."""
     if isinstance(lines, Lines):
         return lines.texts
     return [b"" if line.cut else line.text for line in lines]

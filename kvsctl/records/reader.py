@@ -30,8 +30,8 @@ class Reader(msgspec.Struct):
     input has nothing more right now. Positions count from 0 over all sources. A piece that cannot
     be read becomes a Problem, and reading continues.
 
-    Raise UsageError if a source cannot be used, or cannot be read, before anything was read. After
-    that, raise StreamError: for an unusable source as for any read that fails part-way.
+    If a source cannot be used or read, raise UsageError before anything was read, and StreamError
+    after that.
     """
 
     sources: Sequence[Source]
@@ -40,7 +40,7 @@ class Reader(msgspec.Struct):
     columns: dict[str, ColumnTypes] = msgspec.field(default_factory=dict)
     """The columns of tables whose cells were parsed as JSON, by their names."""
     _bytes_ahead: float = 0.0
-    """The approximate number of bytes of lines that were read and not given out yet."""
+    """The approximate number of bytes of lines that were read and not yielded yet."""
 
     @property
     def may_wait(self) -> bool:
@@ -48,7 +48,7 @@ class Reader(msgspec.Struct):
         return any(isinstance(source, File) and source.size is None for source in self.sources)
 
     def fraction_read(self) -> float | None:
-        """Return about which part of the input was given out, from 0 to 1.
+        """Return approximately which part of the input was yielded, from 0 to 1.
 
         Return None unless every source is a regular file. For an archive, compressed bytes count.
         If a file shrinks while it is read, the result reaches 1 early.
@@ -78,9 +78,9 @@ class Reader(msgspec.Struct):
         """Read the start of each later regular file; raise UsageError if one cannot be used.
 
         Call it before anything is sent: otherwise the records of one file would be sent before it
-        is known that the next is an archive, or a table without keys. The first source needs no
-        look ahead, as nothing is sent before it is read. Files that `may_reread` refuses are left
-        alone.
+        is known that the next is an archive, or a table without keys. The first source is not
+        checked, because nothing is sent before it is read. Files that `may_reread` refuses are
+        skipped.
         """
         for source in self.sources[1:]:
             if (

@@ -16,7 +16,7 @@ class OneInstallation:
         self.name: str | None = None
 
     def admits(self, name: object) -> bool:
-        """Return whether a record may be of this installation. What is not a name is ignored."""
+        """Return whether a record may be of this installation. Admit values that are not names."""
         if not isinstance(name, str):
             return True
         if self.name is None:
@@ -28,7 +28,7 @@ class Rules(msgspec.Struct, frozen=True):
     """The limits for records, and the entity and ttl of records that have none.
 
     If `limits` is None, a record must only be readable and possible to send. `one_installation`:
-    all records must be of one; None: they need not.
+    all records must be of the same installation; None: they need not.
     """
 
     limits: Limits | None = DEFAULT_LIMITS
@@ -39,5 +39,5 @@ class Rules(msgspec.Struct, frozen=True):
 
     @property
     def certain_limits(self) -> Limits:
-        """The limits within which a record is legal for certain, with limits or without."""
+        """The limits within which a record is certainly legal, even if `limits` is None."""
         return self.limits or DEFAULT_LIMITS

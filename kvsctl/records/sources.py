@@ -15,7 +15,7 @@ from kvsctl.records.cutting.lines import Line, split_lines, without_mark
 from kvsctl.records.formats import Format, Forms
 
 if TYPE_CHECKING:
-    # What cuts files is imported by those that are read: arguments need none of it.
+    # These modules are imported when a file is read: arguments do not need them.
     from kvsctl.records.cutting.compression import Compression
     from kvsctl.records.parsing.header import Header
 
@@ -23,8 +23,8 @@ _CHUNK_BYTES: Final = 64 * 1024
 """Bytes per read. The objects made from a chunk fit into the processor's cache; larger chunks are
 slower."""
 _BYTES_PER_PAUSE: Final = 1024 * 1024
-"""A file may hold no pieces for long, such as only line feeds. After each block of this size,
-reading pauses with an empty list, so that the caller gets a turn."""
+"""A large part of a file may hold no pieces, such as only line feeds. After each block of this
+size, reading pauses with an empty list, so that the caller gets a turn."""
 # In text mode, Windows would end a file at its first byte 0x1A and remove each CR before an LF,
 # even in an archive.
 _OPEN_FLAGS: Final = os.O_RDONLY | getattr(os, "O_BINARY", 0)

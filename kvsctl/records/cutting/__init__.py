@@ -4,7 +4,7 @@ An empty chunk in a stream, or an empty list of pieces, means that nothing more 
 now. Callers use it to do other work instead of waiting.
 
 - `lines`: lines.
-- `documents`: refuse a JSON document over several lines among them.
+- `documents`: refuse lines that begin with a JSON document over several lines.
 - `unfinished`: follow such a document in the middle of the lines.
 - `array`: the elements of one JSON array.
 - `rows`, `csv_blocks`: the rows of a table, one by one or many at once.

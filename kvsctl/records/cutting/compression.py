@@ -49,16 +49,16 @@ _SUFFIXES: Final = {
     ".zstd": Compression.ZSTD,
 }
 COMPRESSION_SUFFIXES: Final = frozenset(_SUFFIXES)
-"""The suffixes of compressed files, in lower case. They say nothing of the format inside."""
+"""The suffixes of compressed files, in lower case. They say nothing about the format inside."""
 _HEAD_BYTES: Final = max(map(len, _MAGIC))
 
 
 def compression_of(label: str, head: bytes) -> Compression | None:
     """Return how a file is compressed, by its first bytes; None if it is not.
 
-    No text in UTF-8 begins with the bytes that these formats begin with, except that of bzip2,
-    which no key and no JSON begins with. The suffix decides only for a file that ends before it
-    can be told, such as an empty one.
+    No text in UTF-8 begins with the magic bytes of these formats, except those of bzip2, and no
+    key and no JSON begins with those. The suffix decides only for a file that ends before its
+    magic bytes are complete, such as an empty one.
     """
     for magic, compression in _MAGIC.items():
         if head.startswith(magic):

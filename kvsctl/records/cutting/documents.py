@@ -1,7 +1,7 @@
 """Refuse a JSON document over several lines where one record or key per line is expected.
 
-Read line by line, such a document does harm: its array elements stand on lines of their own, and
-each of them that is JSON would be a record to set, or a key to delete.
+Reading such a document line by line does harm: its array elements stand on lines of their own, and
+each that is JSON would be set as a record, or deleted as a key.
 """
 
 import json
@@ -28,7 +28,7 @@ def only_lines(
     """Yield the lists of lines unchanged.
 
     Raise UsageError, before the first list, if the first line is JSON that continues on the next
-    line. Comments before it are passed over. `has_values`: records are needed, not only keys.
+    line. Comments before it are skipped. `has_values`: records are needed, not only keys.
     """
     for first in lists:
         start = _start_of_document(first)

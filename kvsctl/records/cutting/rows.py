@@ -111,7 +111,7 @@ class _Rows:
     def _take_blocks(
         self, text: bytes, blocks: BlockReader
     ) -> Generator[Sequence[Line], None, bytes | None]:
-        """Read what a block reader can. Return the lines after that; None if all were read."""
+        """Read the lines that a block reader can. Return the rest; None if all were read."""
         try:
             shown = text.decode()
         except UnicodeDecodeError:

@@ -8,13 +8,13 @@ _LINE: Final = re.compile(
     rb'("?)sep=([\x01-\x09\x0b\x0c\x0e-\x21\x23-\x7f])\1[,;\t]*\r?(?:\n|\Z)', re.IGNORECASE
 )
 MOST_SEPARATOR_BYTES: Final = 64
-"""A longer first line names no delimiter."""
+"""A longer first line does not name a delimiter."""
 
 
 def take_separator(text: bytes) -> tuple[str | None, bytes]:
     """Return the delimiter that the first line names, and the text after that line.
 
-    Return None and the whole text if it names none.
+    Return None and the whole text if it does not name one.
     """
     line = _LINE.match(text)
     if line is None:

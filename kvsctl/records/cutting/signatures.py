@@ -13,11 +13,11 @@ from kvsctl.records.cutting.compression import Compression, compression_of
 
 _TAR_BYTES: Final = 512
 _HEAD_BYTES: Final = _TAR_BYTES
-"""The most bytes that are needed to tell."""
+"""The most bytes that are needed to recognise a kind."""
 
 
 class Kind(NamedTuple):
-    """What a file is, and how to make text of it.
+    """What a file is, and how to convert it to text.
 
     `command` has `{}` where the file's name belongs. If `reads_pipes` is True, the name may be
     `-`, for stdin.
@@ -66,7 +66,7 @@ _STARTS: Final = (
     (b"\xff\xfe", _UTF16),
     (b"\xfe\xff", _UTF16),
 )
-# A key may begin with these: bytes that no text has must follow.
+# A key may begin with these, so bytes that no text has must follow.
 _NAMES: Final = (
     (b"PAR1", _PARQUET),
     (b"PARE", _PARQUET),
@@ -90,7 +90,7 @@ _WIDE: Final = (
 def kind_of(head: bytes, *, has_nul: bool = False) -> Kind | None:
     """Return what a file with these first bytes is; None if it may be text.
 
-    `has_nul`: NUL ends each key, so that it says nothing.
+    `has_nul`: NUL ends each key, so it is not a sign of UTF-16 or UTF-32.
     """
     for start, kind in _STARTS:
         if head.startswith(start):
@@ -130,9 +130,9 @@ def only_text(
 ) -> Iterator[bytes]:
     """Yield the chunks of a file, already decompressed, unchanged.
 
-    Raise UsageError, before the first chunk, if they are not text. It names what they are and the
-    command that makes text of them. `compression` returns how the file itself is compressed, and
-    `end` is the byte that ends each key.
+    Raise UsageError, before the first chunk, if they are not text. It says what they are, and names
+    the command that converts them to text. `compression` returns how the file itself is compressed,
+    and `end` is the byte that ends each key.
     """
     head, is_paused = b"", False
     for chunk in chunks:

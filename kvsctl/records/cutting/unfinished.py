@@ -5,13 +5,13 @@ one: the last string of an array has no comma after it, so it would be a key to 
 is not a record and leaves a bracket open starts a document. The lines after it belong to the
 document, up to the line that closes it, or to the end of the input.
 
-A *truncated* record leaves brackets open too. It must not cost the records after it. The first line
-that cannot continue it shows that it is not a document: in JSON, a comma, a colon or an opening
-bracket stands between the values of two lines. If that line begins with `{`, it is a record, and so
-are the objects in between. Two kinds of first lines are more likely those of documents: one that
-ends in an opening bracket, and one that a line other than an object has continued. After them, only
-an object that names one of the same members is a record. Among plain keys, a line that begins with
-a word that is not JSON ends a document.
+A *truncated* record leaves brackets open too, but the records after it must still be read. The
+first line that cannot continue it shows that it is not a document: in JSON, a comma, a colon or an
+opening bracket stands between the values of two lines. If that line begins with `{`, it is a
+record, and so are the objects in between. First lines of two kinds are more likely to begin a
+document: those that end in an opening bracket, and those that a line other than an object has
+continued. After them, only an object that names one of the same members is a record. Among plain
+keys, a line that begins with a word that is not JSON ends a document.
 """
 
 import re
@@ -36,9 +36,9 @@ _OTHER_MARKS: Final = re.compile(rb"[#/']")
 """Outside strings, these may begin a comment, or a string in single quotes."""
 _ONE_KIND: Final = bytes.maketrans(b"[]", b"{}")
 _NO_MARKS: Final = bytes(set(range(256)) - set(b"\0[]{}\"\\#/'"))
-"""All but what opens, closes, quotes or escapes, and what separates lines in a join."""
+"""All bytes except brackets, quotes, escapes, starts of comments, and the NUL between lines."""
 _MOST_TURNS: Final = 40
-"""How deep lines may nest without taking more time."""
+"""A line that nests deeper than this is taken for a possible start."""
 _AROUND: Final = jsontext.WHITE_SPACE + jsontext.RECORD_SEPARATOR
 _BETWEEN: Final = b"]},:"
 _MOST_NAMES: Final = 64
@@ -46,7 +46,7 @@ _VALUE: Final = ord("v")
 
 
 class Place(Enum):
-    """Where a line stands, seen from a document that began before it."""
+    """The place of a line relative to a document that began before it."""
 
     INSIDE = auto()
     """It belongs to the document."""
@@ -59,7 +59,7 @@ class Place(Enum):
 
 
 class Document:
-    """A document that `start_of_document` found, and what its lines have opened so far.
+    """A document that `start_of_document` found, and the brackets that its lines left open so far.
 
     `has_keys`: the other lines are plain keys.
     """
@@ -74,7 +74,7 @@ class Document:
         self._is_certain = False
 
     def place_of(self, text: bytes) -> Place:
-        """Return where the next line stands. After `LAST` and `OUTSIDE`, give no more lines.
+        """Return the place of the next line. After `LAST` and `OUTSIDE`, give no more lines.
 
         An empty text is a line whose content is not known.
         """
@@ -130,7 +130,7 @@ def start_of_document(text: bytes, *, has_keys: bool = False) -> Document | None
 def possible_starts(texts: Sequence[bytes]) -> Sequence[int]:
     """Return the indexes of lines that may start a document; certainly no other line does.
 
-    This takes much less time than `start_of_document` for each.
+    This is much faster than `start_of_document` for each.
     """
     joined = b"\0".join(texts)
     if b"{" not in joined and b"[" not in joined:
@@ -148,7 +148,7 @@ def possible_starts(texts: Sequence[bytes]) -> Sequence[int]:
 
 
 def _leaves_nothing_open(text: bytes) -> bool:
-    """Return whether all brackets are closed, for certain. This takes less time than an outline."""
+    """Return whether certainly all brackets are closed. This is faster than an outline."""
     if not jsontext.depth_exceeds(text, jsontext.PARSER_DEPTH) and jsontext.is_value(text):
         return True
     outside = jsontext.without_strings(text)
@@ -166,7 +166,7 @@ class _Outline:
         self.ends_in_string = False
         self._open = bytearray()
         self._string = b""
-        """The last string: the name of a member, if a colon follows. It may stand lines before."""
+        """The last string: the name of a member, if a colon follows on this or a later line."""
         self.add(text)
 
     @property

@@ -1,4 +1,4 @@
-"""The fast path: the same results as `parsing`, sooner, for common input only.
+"""The fast path: the same results as `parsing`, in less time, for common input only.
 
 A block of pieces is read at once, column by column: first all keys, then all values, and so on. A
 common piece has legal members, each of them once, and nests no deeper than a value may. Keys that

@@ -1,7 +1,7 @@
-"""Make records of keys, values and other members, column by column.
+"""Make records from keys, values and other members, column by column.
 
-A *column* has one entry per piece. A function that converts a column adds the indexes of entries
-that it is not sure of to `others`, and puts something legal in their place.
+A *column* has one entry per piece. If a function that converts a column is not sure of an entry, it
+adds the entry's index to `others`, and puts something legal in its place.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -47,7 +47,7 @@ def converted(
 
 
 class _Conversions(dict[_Given, _Made]):
-    """What entries were converted to. `wrong` are those that became `instead`."""
+    """The results of conversions, by entry. `wrong`: the entries that became `instead`."""
 
     def __init__(self, convert: Callable[[_Given], _Made], instead: _Made) -> None:
         self._convert = convert
@@ -65,7 +65,7 @@ class _Conversions(dict[_Given, _Made]):
 
 
 def filled(template: KeyTemplate, columns: Sequence[Sequence[str]], others: set[int]) -> list[str]:
-    """Return the keys that a template makes of the columns of its members."""
+    """Return the keys that a template makes from the columns of its members."""
     if template.is_bare:
         return list(columns[0])
     for column in columns:
@@ -140,10 +140,10 @@ def name_end(entity: str | None) -> bytes:
 
 
 class Extras(msgspec.Struct):
-    """The members of records besides key and value, as columns.
+    """The members of records other than key and value, as columns.
 
     `entities` and `expiries` are None if no record has one. `options` has the bytes that set the
-    ttl of a record, from the comma before them on.
+    ttl of a record, with the comma before them.
     """
 
     entities: Entities | None

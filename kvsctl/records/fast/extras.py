@@ -1,4 +1,4 @@
-"""Read the members of records besides key and value, as columns: entities, ttls, expiry times."""
+"""Read the other members of records, as columns: entities, ttls and expiry times."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ TEXTS: Final = frozenset({"entityName", "expireTime"})
 """The members that are texts, or null."""
 _MISSING: Final = (b"", b"null")
 _FEW: Final = 30
-"""Up to so many different ttls are read one by one, because each is read only once."""
+"""Up to this many different ttls are read one by one, because each is read only once."""
 _are_short_ttls: Final = re.compile(rb'"[0-9]{1,12}[smhd]"(?:\n"[0-9]{1,12}[smhd]")*+').fullmatch
 
 
@@ -51,7 +51,7 @@ def default_entities(rules: Rules, count: int, others: set[int]) -> Entities | N
 def extras_of_json(
     rules: Rules, members: Found, others: set[int], hidden: str | None = None
 ) -> Extras:
-    """Return the extras of objects. A member named `hidden` is something else."""
+    """Return the extras of objects. A member named `hidden` has another meaning."""
     limits = rules.certain_limits
     extras = Extras(
         entities_of_json(rules, members, others, hidden), repeat(_default_options(rules))
@@ -79,7 +79,7 @@ def extras_of_columns(
 ) -> Extras:
     """Return the extras of records with these columns; None: no record has such a member.
 
-    A record that has none has None as its entity, and no byte as its ttl.
+    In a record without them, the entity is None and the ttl is empty.
     """
     count = len(entities or ttls or ())
     named = (
@@ -120,7 +120,7 @@ def entities_of_json(
 
 
 def entities_of_cells(column: Sequence[str], rules: Rules, others: set[int]) -> Entities:
-    """Return the entities of rows whose `entityName` is this cell."""
+    """Return the entities of rows whose `entityName` cells are this column."""
     return _entities(_filled(column), rules, others)
 
 
@@ -176,7 +176,7 @@ def _text_of_json(text: bytes) -> str | None:
 def require_options(
     ttls: Sequence[msgspec.Raw], options: Sequence[msgspec.Raw], rules: Rules, others: set[int]
 ) -> None:
-    """Add to `others` the indexes of records that may not have these options."""
+    """Add to `others` the indexes of records whose options are not certainly valid."""
     pairs = list(zip(_split(ttls), _split(options), strict=True))
     converted(pairs, _options_of_both(rules.certain_limits), others, None)
 

@@ -1,4 +1,4 @@
-"""Read many keys at once: those of lines that hold nothing else, and the check of all others."""
+"""Check many keys at once, and read them from lines that hold nothing else."""
 
 import re
 from collections.abc import Sequence
@@ -58,7 +58,7 @@ def key_texts(
 ) -> list[bytes]:
     """Return the JSON of keys, without its quotes. Add keys that are not legal to `others`.
 
-    `are_shown`: they are plain text, which must show what they hold. Then keys that are legal but
+    `are_shown`: they are plain text, which must not hide characters. Then keys that are legal but
     not common are added, too.
     """
     if (lines := common_lines(keys, limits)) is not None:

@@ -32,7 +32,7 @@ from kvsctl.records.rules import Rules
 from kvsctl.records.shapes import KeyTemplate, Shape
 
 _ROOM_BYTES: Final = LEAST_BYTES + MEMBER_BYTES
-"""The fewest bytes besides key and value that leave room for another member."""
+"""The fewest bytes in addition to key and value that leave room for another member."""
 _PAIR: Final = ("key", "value")
 
 
@@ -57,7 +57,7 @@ def set_lines_reader(rules: Rules) -> ReadMany:
             return set_columns(keys, shown, extras, others, limits, are_shallow=are_shallow)
 
         if records.each_has_other_than(_PAIR, likely=TEXTS):
-            # None is sent as it is.
+            # No line is sent as it is.
             others.update(records.repeats())
             extras = extras_of_json(rules, records, others)
             return written(extras)
@@ -123,20 +123,20 @@ def _is_nothing_else(
 ) -> bool:
     """Return whether each line has a key and a value, and no byte that these two do not need.
 
-    No line with both has fewer bytes than these need. So if all together do not have more, none
-    has.
+    No line with both has fewer bytes than these need. So if all lines together have no more, no
+    line has more.
     """
     needed = len(lines) * LEAST_BYTES + _bytes_of(keys) + _bytes_of(values)
     return _bytes_of(lines) == needed and all(values)
 
 
 def _bytes_of(parts: Iterable[Sized]) -> int:
-    # A key counts with its characters: with more bytes than that, its line is not plain.
+    # The length of a key is in characters: if it has more bytes, its line is not plain.
     return sum(map(len, parts))
 
 
 def shaped_set_reader(rules: Rules, shape: Shape) -> ReadMany:
-    """Return a function that reads objects as records to set, whose shape is not that of records.
+    """Return a function that reads objects as records to set, by a shape other than `RECORDS`.
 
     See `parsing.objects`.
     """
@@ -164,7 +164,7 @@ def shaped_set_reader(rules: Rules, shape: Shape) -> ReadMany:
 
 
 def shaped_keys_reader(rules: Rules, shape: Shape) -> ReadMany:
-    """Return a function that reads objects as keys, whose shape is not that of records."""
+    """Return a function that reads objects as keys, by a shape other than `RECORDS`."""
     limits = rules.certain_limits
     decoder = Decoder(limits.value_depth, shape.key_template.members)
 
@@ -191,7 +191,7 @@ def _of_keys(keys: list[str], rules: Rules, *, are_shown: bool) -> Columns:
 def _bytes_beside(
     lines: Sequence[bytes], keys: Sequence[str], values: Sequence[msgspec.Raw]
 ) -> list[int]:
-    """Return for each line how many bytes it has besides its key and its value."""
+    """Return how many bytes each line has in addition to its key and its value."""
     # map() instead of a loop: each record of most inputs passes here.
     return list(map(sub, map(sub, map(len, lines), map(len, keys)), map(len, values)))
 

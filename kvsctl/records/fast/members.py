@@ -1,15 +1,15 @@
 """Decode many lines into their members, as columns, and prove that no member occurs twice.
 
-Most lines of an input have the same members. So lines are decoded into a struct with those names
-that the lines before had, which takes fewer objects than a dictionary. A line with another name is
-decoded into a dictionary first, to learn its names.
+Most lines of an input have the same members. So lines are decoded into a struct with the names in
+the lines before, which takes fewer objects than a dictionary. A line with another name is decoded
+into a dictionary first, to learn its names.
 
-The decoder keeps the last of several members with the same name, and the careful path refuses
-them. The proof: what was decoded is written again, compactly. A line that is as long as that holds
-nothing else. A longer line may have white space or escapes, but no other member, if it has as many
-quotes: each member has at least the two of its name.
+Of several members with the same name, the decoder keeps the last, but the careful path refuses
+them. The proof that there are none: what was decoded is written again, compactly. A line of the
+same length holds nothing else. A longer line with the same number of quotes may have white space or
+escapes, but no other member, because each member has at least the two quotes of its name.
 
-The decoder refuses lone surrogates, which JSON allows. If a line among others has one, lines with
+The decoder refuses lone surrogates, which JSON allows. If one of the lines has one, lines with
 escapes of surrogates are decoded *masked*: with the escapes of other characters in their place.
 """
 
@@ -28,7 +28,7 @@ _ESCAPED_QUOTE: Final = rb"\u0022"
 _BACKSLASH: Final = ord("\\")
 _MOST_NAMES: Final = 64
 _MASKS: Final = ((rb"\ud", rb"\ue"), (rb"\uD", rb"\uE"))
-"""What begins the escapes of surrogates, and what masks it: the beginnings of as many others."""
+"""The beginnings of escapes of surrogates, and what masks them: those of other escapes."""
 _may_be_masked: Final = re.compile("[\ud800-\uefff]").search
 
 Text: TypeAlias = str | msgspec.Raw | UnsetType | None
@@ -54,8 +54,8 @@ _encode_lines = msgspec.json.Encoder().encode_lines
 class Found(msgspec.Struct, gc=False):
     """The members of lines.
 
-    `lines` are the lines as they were decoded, with another object in place of each that is not an
-    object for certain: the lines in `gaps`. `entries` are the members of each. A member may occur
+    `lines` are the lines as they were decoded. Each line in `gaps` is not certainly an object, and
+    another object is in its place. `entries` are the members of each line. A member may occur
     twice: see `repeats`.
     """
 
@@ -85,7 +85,7 @@ class Found(msgspec.Struct, gc=False):
     def each_has_other_than(self, names: Collection[str], likely: Collection[str] = ()) -> bool:
         """Return whether certainly each line has a member with another name than these.
 
-        Members of `likely` names are looked at first: best are those that are read anyway.
+        Members of `likely` names are looked at first. Give names that are read anyway.
         """
         others = [name for name in self.getters or () if name not in names]
         others.sort(key=likely.__contains__, reverse=True)
@@ -139,8 +139,8 @@ class Found(msgspec.Struct, gc=False):
     @property
     def are_compact(self) -> bool:
         """Whether all lines are certainly compact JSON in which no member occurs twice."""
-        # What was decoded of a line is never longer than the line. So if all of it together is as
-        # long as all lines together, that holds for each line.
+        # The decoded members of a line, written again, are never longer than the line. So if all of
+        # them are as long as all lines together, those of each line are as long as the line.
         # A line feed follows each line that is written.
         return len(self._written) == len(self.joined) + 1 and self.getters is not None
 
@@ -206,7 +206,7 @@ class Decoder:
         self._texts = texts
         self._known = known
         self._form = self._form_of(dict.fromkeys(filter(self._is_legal, names)))
-        # It needs no care, so a line that is not an object costs the lines beside it nothing.
+        # It is common, so a line that is not an object does not slow down the lines beside it.
         self._instead = _encode(dict.fromkeys(self._form.names, "a"))
 
     def read(self, lines: Sequence[bytes]) -> Found:
@@ -279,7 +279,7 @@ class Decoder:
         shallow: see `Found`.
         """
         text, longest = b"\0".join(lines), max(map(len, lines))
-        # Of short lines, it takes less time to look at the values alone.
+        # For short lines, it is faster to look at the values alone.
         are_long = longest > 2 * PARSER_DEPTH
         is_shallow = are_long and are_shallow(text, self._value_depth)
         if are_long and not is_shallow:
@@ -296,7 +296,7 @@ def _getter_of(field: str) -> _Getter:
 
 
 def _decoded(decode: Callable[[bytes], Any], lines: Sequence[bytes]) -> list[Any] | None:
-    """Return what each line gives; None if one of them cannot be decoded."""
+    """Return the decoded lines; None if one of them cannot be decoded."""
     try:
         return list(map(decode, lines))
     except msgspec.MsgspecError:
@@ -304,7 +304,7 @@ def _decoded(decode: Callable[[bytes], Any], lines: Sequence[bytes]) -> list[Any
 
 
 def _decoded_or_none(decode: Callable[[bytes], Any], lines: Sequence[bytes]) -> list[Any]:
-    """Return what each line gives; None for one that cannot be decoded."""
+    """Return the decoded lines, with None for each that cannot be decoded."""
     entries: list[Any] = []
     rest = iter(lines)
     while len(entries) < len(lines):
@@ -319,7 +319,7 @@ def _decoded_or_none(decode: Callable[[bytes], Any], lines: Sequence[bytes]) -> 
 def _all_masked(lines: Sequence[bytes]) -> tuple[Sequence[bytes], Sequence[int]]:
     """Return the lines with masked surrogates, and the indexes of those that have some.
 
-    A line that already has what would be the mask is not masked.
+    A line that already contains the mask is not masked.
     """
     shown, places = list(lines), []
     for place in [place for place, line in enumerate(lines) if _BACKSLASH in line]:
@@ -332,7 +332,7 @@ def _all_masked(lines: Sequence[bytes]) -> tuple[Sequence[bytes], Sequence[int]]
 
 
 def _has_mask(text: bytes) -> bool:
-    # bytes.find, because `in` raises and drops an error first, to tell bytes from a number.
+    # bytes.find is faster: `in` first tries to use the bytes as a number, and drops that error.
     return any(text.find(mask) >= 0 for _, mask in _MASKS)
 
 

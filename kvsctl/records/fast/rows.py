@@ -37,7 +37,7 @@ def set_rows_reader(
 ) -> Callable[[Sequence[Cells]], Columns]:
     """Return a function that reads rows below the header `names` as records to set.
 
-    `types`: takes note of what cells become that are parsed as JSON; None if none are.
+    `types` notes the types of cells that are parsed as JSON; None if none are.
     """
     limits = rules.certain_limits
     places = {name: place for place, name in enumerate(names)}
@@ -127,7 +127,7 @@ def _objects(before: Sequence[bytes], columns: Sequence[Sequence[bytes]]) -> lis
 def _inferred(
     column: Sequence[str], most_deep: int, others: set[int], types: ColumnTypes
 ) -> list[bytes]:
-    """Return cells as JSON where they are JSON, else as JSON strings. `types` takes note of it."""
+    """Return cells as JSON where they are JSON, else as JSON strings. Note that in `types`."""
     joined = "\n".join(column)
     are_enclosed = column[0][:1] in _ENDS  # most columns are all of one kind
     if are_enclosed or _are_scalars(joined):
@@ -156,7 +156,7 @@ def _inferred(
 def _take_json(
     column: Sequence[str], texts: list[bytes], most_deep: int, others: set[int]
 ) -> int | None:
-    """Replace the texts of cells that are JSON by that JSON.
+    """Replace the texts of cells that are JSON with that JSON.
 
     Return the index of the first that is not a string; None if all are strings.
     """
@@ -187,7 +187,7 @@ def _take_json(
 
 
 def _are_values(texts: Sequence[bytes], most_deep: int) -> bool:
-    """Return whether each text is one JSON value for certain, and nests at most so deep."""
+    """Return whether each text is certainly one JSON value, at most `most_deep` levels deep."""
     lengths = list(map(len, texts))
     if too_deep(texts, most_deep, joined=b"\0".join(texts), longest=max(lengths)):
         return False
@@ -195,5 +195,5 @@ def _are_values(texts: Sequence[bytes], most_deep: int) -> bool:
         values = _decode_values(b"[%b]" % b",".join(texts))
     except msgspec.MsgspecError:
         return False
-    # The first value begins where the first text does. If both are as long, the next ones do, too.
+    # The first value begins with the first text. If both have the same length, so do the next ones.
     return list(map(len, values)) == lengths

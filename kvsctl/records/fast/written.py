@@ -27,7 +27,7 @@ _NULL_BYTES: Final = len(b"null")
 _ENTITY_BYTES: Final = len(b',"entityName":""')
 _TTL_BYTES: Final = len(b',"ttl":')
 _MOST_BLOCKS_LEFT_OUT: Final = 64
-"""After blocks that had another line, at most so many are not tried."""
+"""After blocks with another line, at most this many blocks are not tried."""
 
 
 class _Pair(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -149,12 +149,12 @@ class _Block(NamedTuple):
 
     @property
     def bytes_beside(self) -> int:
-        """How many bytes the lines have besides keys, values, and what these two need.
+        """How many bytes the lines have in addition to keys, values, and what these two need.
 
         A key has no escape, so none of its bytes counts. No line has fewer bytes than its members
-        need. So if all together have no more, each line holds nothing else, and no member twice.
+        need. So if all lines together have no more, each holds nothing else, and no member twice.
         """
-        # As many NULs as line feeds stand between the lines and the keys.
+        # There are as many NULs between the lines as line feeds between the keys.
         needed = len(self.lines) * LEAST_BYTES + len(self.names) + sum(self.lengths)
         return len(self.joined) - needed
 
@@ -164,7 +164,7 @@ def _decoded(
 ) -> _Block | None:
     """Return the members of lines; None unless all have those of the decoder, and common keys."""
     joined, longest = b"\0".join(lines), max(map(len, lines))
-    # Of short lines, it takes less time to look at the values alone.
+    # For short lines, it is faster to look at the values alone.
     is_shallow = longest > 2 * PARSER_DEPTH
     if not is_utf8(joined) or (is_shallow and not are_shallow(joined, limits.value_depth)):
         return None  # the decoder recurses, and does not check the UTF-8 inside a Raw

@@ -21,11 +21,10 @@ _SCALAR: Final = re.compile(
 def cells_reader(delimiter: str, *, has_quotes: bool = True) -> Cells:
     """Return a function that splits a row, as cut by `rows.split_rows`, into cells.
 
-    A cell that starts with a quote ends at its closing quote; two quotes inside it stand for one,
-    unless `has_quotes` is False.
-    In any other cell a quote is an ordinary character. White space belongs to the cell. For a row
-    that breaks these rules, is not UTF-8 or begins with a byte order mark, the function returns a
-    Breach (`INVALID_JSON`, as for all input that cannot be read).
+    Unless `has_quotes` is False, a cell that starts with a quote ends at its closing quote; two
+    quotes inside it stand for one. In any other cell a quote is an ordinary character. White space
+    belongs to the cell. For a row that breaks these rules, is not UTF-8 or begins with a byte order
+    mark, the function returns a Breach (`INVALID_JSON`, as for all input that cannot be read).
     """
     mark = re.escape(delimiter)
     quoted = r'"([^"]*+(?:""[^"]*+)*+)"'

@@ -73,7 +73,7 @@ class Header:
         alike = [one for one in self.names if one.strip().lower() == name.strip().lower()]
         if alike:
             return f"Names must match exactly: the column is {jsontext.quoted(alike[0])}."
-        # No other delimiter may fit, for example because of quotes amid cells.
+        # Perhaps no other delimiter fits, for example because of quotes amid cells.
         written, names = max(split.items(), key=lambda one: len(one[1]), default=("", []))
         if len(names) > len(self.names):
             return (

@@ -69,7 +69,7 @@ def careful_set_line_parser(rules: Rules) -> Parser:
 
 
 def _check_installation(line: bytes, rules: Rules) -> Breach | None:
-    """Return the breach of a record that is of another installation than the first one."""
+    """Return the breach of a record that is not of the same installation as the first one."""
     if rules.one_installation is None:
         return None
     if b'"installation"' not in line and b"\\u" not in line:  # names may be spelt with escapes
@@ -120,7 +120,7 @@ def key_line_parser(rules: Rules, *, ends_in_nul: bool = False) -> Parser:
 
 
 def key_argument_parser(rules: Rules) -> Parser:
-    """Return a parser of arguments as plain keys. No table is suspected in them."""
+    """Return a parser of arguments as plain keys. They are not taken for rows of a table."""
     return BlockParser(careful_key_line_parser(rules, may_be_rows=False), plain_keys_reader(rules))
 
 
@@ -173,7 +173,7 @@ def _not_a_string(piece: bytes) -> Breach:
 
 
 def quoted_key_record(text: bytes, entity: str | None, limits: Limits | None) -> Parsed | Rejected:
-    """Make a record of a key that is written as a JSON string, as odd keys are printed."""
+    """Make a record from a key that is written as a JSON string, as odd keys are printed."""
     try:
         key = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -184,7 +184,7 @@ def quoted_key_record(text: bytes, entity: str | None, limits: Limits | None) ->
 def plain_key_record(
     identity: Identity, limits: Limits | None, *, ends_in_nul: bool = False, is_cell: bool = False
 ) -> Parsed | Rejected:
-    """Make a record of a plain key to get or delete, which must show what it holds."""
+    """Make a record from a plain key to get or delete. The key must not hide characters."""
     key = identity.key
     if is_plainly_visible(key):
         return key_record(identity, limits, is_plain=True)
@@ -267,7 +267,7 @@ def _check(
 
 
 def set_record(fields: Fields, rules: Rules) -> Parsed | Rejected:
-    """Make a record of separate parts: write its JSON around the exact bytes of the value.
+    """Make a record from separate parts: write its JSON around the exact bytes of the value.
 
     The caller must have checked that the value is JSON and not deeper than `PARSER_DEPTH`.
     """
@@ -286,7 +286,7 @@ def too_deep_to_read(text: bytes, limits: Limits | None) -> Breach | None:
 
 
 def key_record(identity: Identity, limits: Limits | None, *, is_plain: bool) -> Parsed | Rejected:
-    """Make a record of a key to get or delete.
+    """Make a record from a key to get or delete.
 
     `is_plain` is False if the piece already is the JSON of a record with this key.
     """

@@ -99,7 +99,7 @@ def _key_of(header: Header, template: KeyTemplate) -> Callable[[_Row], str | Bre
 
 
 def _types_of(header: Header, shape: Shape) -> InferredTypes | None:
-    """Return what takes note of the types of cells; None if all cells are strings."""
+    """Return a place to note the types of cells; None if all cells are strings."""
     if not shape.infer_types:
         return None
     for name in sorted(shape.typed_columns or ()):
