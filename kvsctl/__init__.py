@@ -2,13 +2,13 @@
 
 Imports run one way, from the first of these to the last:
 
-- `entry`: every end of a command as an exit code; `__main__`, before it, prepares the process.
+- `__main__`: prepare the process; `entry`: turn every end of a command into an exit code.
 - `cli`: the command line; `client`: kvsctl as a library, beside it.
 - `jobs`: a job from its request to its exit status.
 - `report`, `outputs`: what a job shows, and what else it writes.
 - `backups`, `comparison`: the manifests of exports; how two sets of records differ.
 - `bridge`: the function in a Forge app that lets kvsctl reach its stores.
-- `journal`: what is settled of a job, on disk; `listing`: list a store through queries.
+- `journal`: record on disk what a job has settled; `listing`: list a store through queries.
 - `bulk`: the engine: records in, outcomes out.
 - `retention`: rules that delete records, keep them or give them a ttl.
 - `service`, `records`, `selection`, `usage`, `config`, `files`, `emulator`: HTTP, input, what a
@@ -67,7 +67,7 @@ _LIBRARY: "Final" = {
 
 
 def __getattr__(name: str) -> "Any":
-    """Import the library when it is first asked for: every command imports this package."""
+    """Import the library when it is first used, because every command imports this package."""
     if name not in _LIBRARY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

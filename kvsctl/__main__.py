@@ -1,4 +1,4 @@
-"""What must hold in the process of the command before the rest of kvsctl is imported."""
+"""Prepare the process of a command before the rest of kvsctl is imported."""
 
 import os
 import sys
@@ -64,7 +64,7 @@ def _let_ctrl_c_end_the_process() -> None:
 
 
 def _hide_traces() -> None:
-    """Print none of Python's own messages on stderr, unless `KVSCTL_DEBUG` is set.
+    """Suppress Python's own messages on stderr, unless `KVSCTL_DEBUG` is set.
 
     Such messages are "Exception ignored in", "coroutine was never awaited" and the tracebacks of
     threads. They are about work that was cut off. kvsctl itself says in a line how a command ends.

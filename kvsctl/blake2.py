@@ -1,8 +1,8 @@
 """The hash `blake2b`, without loading OpenSSL."""
 
 try:
-    # What hashlib takes it from. hashlib itself loads OpenSSL: that takes 5 MB of memory, and it
-    # prints a traceback if there is no memory for it.
+    # hashlib imports it from here, but also loads OpenSSL: that takes 5 MB of memory, and prints a
+    # traceback if there is not enough.
     from _blake2 import blake2b
 except ImportError:  # the module is private to CPython
     from hashlib import blake2b

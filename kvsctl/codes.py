@@ -44,7 +44,7 @@ KEY_NOT_FOUND: Final = "KEY_NOT_FOUND"
 KEY_CONFLICT: Final = "KEY_CONFLICT"
 """The key exists, and the set must not replace it."""
 NOT_FOUND: Final = "NOT_FOUND"
-"""The same as KEY_NOT_FOUND for one key of an answer. A whole request's may mean a wrong URL."""
+"""For one key of an answer, the same as KEY_NOT_FOUND. For a request, the URL may be wrong."""
 TOO_MANY_BATCH_ENTITIES: Final = "TOO_MANY_BATCH_ENTITIES"
 """A request holds more than 25 records, or more than this installation takes."""
 PAYLOAD_TOO_LARGE: Final = "PAYLOAD_TOO_LARGE"
@@ -103,7 +103,7 @@ HTTP_413: Final = "HTTP_413"
 HTTP_429: Final = "HTTP_429"
 """The target asks for fewer requests."""
 HTTP_5XX_PREFIX: Final = "HTTP_5"
-"""What the code of every answer with a status of 500 or more, and below 600, begins with."""
+"""The beginning of the code of every answer with a status from 500 to 599."""
 
 
 def http_code(status: int) -> str:

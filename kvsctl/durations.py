@@ -30,7 +30,7 @@ def duration_seconds(text: str, option: str) -> int:
 def fractional_seconds(text: str, option: str) -> float:
     """Return the seconds of `45s`, `1.5m`, `45` or `0.5`. Raise UsageError.
 
-    A text without a unit is read as any number: whoever calls it checks its bounds.
+    A text without a unit is read as any number: the caller must check its bounds.
     """
     if match := _WITH_FRACTION.fullmatch(text):
         return float(match[1]) * _UNIT_SECONDS[match[2]]
@@ -49,7 +49,7 @@ def _not_a_duration(
 
 
 def duration_text(seconds: int) -> str:
-    """Return the shortest form of a duration that loses nothing: `55m`, `90m`, `1d`, `61s`."""
+    """Return the shortest exact form of a duration: `55m`, `90m`, `1d`, `61s`."""
     for unit in _SHOWN_UNITS:
         if seconds and seconds % _UNIT_SECONDS[unit] == 0:
             return f"{seconds // _UNIT_SECONDS[unit]}{unit}"

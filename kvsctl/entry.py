@@ -1,4 +1,4 @@
-"""Every way a command can end becomes an exit code and a few lines."""
+"""Turn every way in which a command can end into an exit code and a few lines."""
 
 import atexit
 import gc
@@ -41,11 +41,11 @@ def main() -> None:
 
 
 def _end(error: KvsctlError) -> NoReturn:
-    """Print an error, for programs as well if they ask for it, and exit with its code."""
+    """Print an error, also as JSON if the command line asks for that, and exit with its code."""
     _print_error(error)
     words = sys.argv[1:]
     if any(word.startswith("--json") for word in words):
-        # Not before: most commands have no such end, and an import may fail as the command did.
+        # Imported here: few commands end like this, and the import may fail as the command did.
         with suppress(Exception):
             from kvsctl.cli.errors.for_programs import command_path, is_wanted, print_error
 
@@ -69,8 +69,8 @@ def _occupy_standard_descriptors() -> None:
 def _run(words: list[str]) -> None:
     gc.set_threshold(_GARBAGE_THRESHOLD)
     # The interpreter searches all objects for garbage as it ends, although the process gives its
-    # memory back anyway. Frozen objects are not searched: a tenth of the instructions of a help
-    # page.
+    # memory back anyway. Frozen objects are not searched, which saves a tenth of the instructions
+    # of a help page.
     atexit.register(gc.freeze)
     is_completion = _COMPLETION in os.environ and sys.stdout is not None
     if words in (["--version"], ["-V"]) and sys.stdout is not None and not is_completion:
@@ -92,7 +92,7 @@ def _run(words: list[str]) -> None:
 
 
 class _Stdout:
-    """Replace stdout by one that never raises, and look for its errors on leaving.
+    """A context in which stdout never raises. Its errors are handled on leaving.
 
     Libraries print help and the like, and each ends in its own way if that fails. On leaving, exit
     with 141 if the reader has closed the pipe; raise StreamError if writing failed otherwise.
@@ -154,7 +154,7 @@ def _visible(text: str) -> str:
         return text
     try:
         from kvsctl.report.escape import visible
-    except Exception:  # no memory is left for it, which shows in any way
+    except Exception:  # of any type: no memory is left for it
         return "".join(character if " " <= character <= "~" else "?" for character in text)
     return visible(text)
 
@@ -177,4 +177,4 @@ def _print_error(error: KvsctlError) -> None:
         sys.stderr.write("".join(f"{line}\n" for line in lines))
         sys.stderr.flush()
     except OSError:
-        return  # nobody can see it
+        return  # it cannot be shown

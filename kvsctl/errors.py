@@ -4,7 +4,7 @@ The tree:
 
     KvsctlError
     ├── UsageError          2   command line, settings or unreadable input; nothing was sent
-    ├── CredentialsError    3   the target refused the credentials, or none could be had
+    ├── CredentialsError    3   the target refused the credentials, or there are none
     ├── TargetError         4   the target could not be reached
     │   └── FailedInstallations   too many installations failed, and others were not begun
     ├── StreamError         5   input or output failed part-way
@@ -20,7 +20,7 @@ from enum import IntEnum
 from typing import Any, Final
 
 RUN_AGAIN: Final = "Run the same command again."
-"""The hint of errors that the next run may not meet, and that have left nothing half done."""
+"""The hint of errors that may not occur in the next run, and that have left nothing half done."""
 
 
 class ExitStatus(IntEnum):
@@ -43,8 +43,8 @@ class KvsctlError(Exception):
     """An error that ends the command and is shown in a few lines.
 
     `message` says what happened and where; `hint`, if any, says what to do. Neither contains a
-    token or a record's value. `excerpt`, if any, is a text of the command line and the place in it
-    at which it is wrong. `others` are errors that were found at the same time, in the same file for
+    token or a record's value. `excerpt`, if any, is a text of the command line and the index at
+    which it is wrong. `others` are errors that were found at the same time, in the same file for
     example, and are shown with this one. `result`, if an error ended a call of a client early, is
     the `Result` of what was done until then.
     """
@@ -61,7 +61,7 @@ class KvsctlError(Exception):
 
     @property
     def code(self) -> str:
-        """What programs tell it from other errors by: `error.code` of a JSON report."""
+        """The name of its kind for programs: `error.code` of a JSON report."""
         return self.status.name
 
 
@@ -104,13 +104,13 @@ def stdout_failed(broken: OSError) -> StreamError:
 
 
 class WorkLeft(KvsctlError):
-    """The time was up, or another run held the lock: the same command does the rest later."""
+    """The time was up, or another run held the lock. Run the same command later to do the rest."""
 
     status = ExitStatus.WORK_LEFT
 
 
 class Interrupted(KvsctlError):
-    """A signal, or the end of its time, ended the command before it did what the message names.
+    """A signal or a time limit ended the command before it did what the message names.
 
     `status` is that of the signal, or WORK_LEFT.
     """

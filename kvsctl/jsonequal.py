@@ -1,4 +1,6 @@
-"""Compare JSON texts by meaning: members in any order, numbers by value. Find what changes them.
+"""Compare JSON texts by meaning: members in any order, numbers by value.
+
+Find numbers that JavaScript may change.
 
 Numbers of any size are compared exactly: 1.0 equals 1, and 1e2 equals 100. Two integers above
 2^53 that round to the same double are different. If an object has a member twice, only the last
@@ -14,7 +16,7 @@ from typing import Any, Final
 _LEAST_LARGE: Final = 2.0**53
 """From here on, not every integer is a double."""
 _MAY_CHANGE: Final = re.compile(rb"[0-9.]{16}|[0-9][eE]")
-"""What every number has that a double may change: a double keeps 15 digits."""
+"""Every number that a double may change matches this, because a double keeps 15 digits."""
 _STRING_OR_NUMBER: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|(-?[0-9][0-9.eE+-]*)', re.DOTALL)
 _STRING_OR_NULL: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|(null)', re.DOTALL)
 _NUMBER: Final = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")
@@ -34,7 +36,7 @@ def differ_by_rounding(one: bytes, other: bytes) -> bool:
 
 
 def may_change_in_javascript(text: bytes) -> bool:
-    """Return whether a number of a valid JSON text may change: quick, and never wrongly False."""
+    """Return False only if certainly no number of a valid JSON text changes. This is fast."""
     return _MAY_CHANGE.search(text) is not None
 
 
@@ -49,8 +51,8 @@ def changes_in_javascript(text: bytes) -> bool:
 def has_large_number(text: bytes) -> bool:
     """Return whether a valid JSON text has a number of 2^53 or more, or of -2^53 or less.
 
-    If JavaScript has written it, it may have been another integer before. A number beyond all
-    doubles is one.
+    If JavaScript has written such a number, it may have been another integer before. A number that
+    is too large for a double counts, too.
     """
     if not may_change_in_javascript(text):
         return False
@@ -60,7 +62,7 @@ def has_large_number(text: bytes) -> bool:
 def has_null(text: bytes) -> bool:
     """Return whether a valid JSON text is or has a null.
 
-    If JavaScript has written it, it may have been a number beyond all doubles before.
+    If JavaScript has written it, it may have been a number that is too large for a double.
     """
     return b"null" in text and any(found[1] for found in _STRING_OR_NULL.finditer(text))
 
@@ -97,13 +99,13 @@ def _number(text: str) -> tuple[str, str, int | str]:
     kept = digits.rstrip("0")
     try:
         power = int(exponent or 0)
-    except ValueError:  # int() refuses so many digits; such a number equals only one written alike
+    except ValueError:  # too many digits for int(): it equals only a number with the same text
         return sign, kept, exponent
     return sign, kept, power - len(fraction) + len(digits) - len(kept)
 
 
 def canonical(text: bytes) -> bytes:
-    """Return the one JSON text of all that mean the same as a valid one: see `are_equal`.
+    """Return the canonical form of a valid JSON text. Equal values (`are_equal`) have the same one.
 
     Members are in the order of their names, there is no white space, strings are ASCII, and a
     number is its digits without outer zeros and, if that is not 0, `e` and the power of ten. The

@@ -46,9 +46,9 @@ _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 _ONLY_OPENING: Final = bytes(set(range(256)) - set(b"\0[{"))
 _NO_MARKS: Final = bytes(set(_NO_BRACKETS) - set(b'"'))
 _STEPS: Final = bytes.maketrans(b"[{]}", b"\1\1\xff\xff")
-"""Makes signed bytes of brackets: one level more, or one less."""
+"""Converts brackets to signed bytes: one level more, or one less."""
 _BACKSLASH: Final = ord("\\")
-"""Looking for a number takes a third of the time of looking for bytes."""
+"""A number, because searching for it takes a third of the time of searching for bytes."""
 _ESCAPED_QUOTE: Final = rb"\u0022"
 _LINE_FEED: Final = ord("\n")
 _CARRIAGE_RETURN: Final = ord("\r")
@@ -90,7 +90,7 @@ def depth_exceeds(text: bytes, limit: int) -> bool:
         return False
     outside = without_strings(text).translate(_ONE_KIND, _NO_BRACKETS)
     run = outside.find(b"{" * (limit + 1))
-    # To add up every step takes more time than to find a run of them, which deep values have.
+    # Deep values have a run of opening brackets. Finding it is faster than adding up every step.
     if run >= 0 and b"}" not in outside[:run]:
         return True
     return max(depths(outside), default=0) > limit
@@ -101,9 +101,9 @@ def too_deep(
 ) -> list[int]:
     """Return the indexes of JSON texts that nest deeper than `limit`.
 
-    It takes less time than `depth_exceeds` for each, because hardly any text does. `joined` are the
-    texts with NUL between them, which no JSON holds. `longest` is the length of the longest. Texts
-    that are not JSON may be left out.
+    This is faster than `depth_exceeds` for each, because few texts are too deep. `joined`: the
+    texts with NUL between them, which no JSON holds. `longest`: the length of the longest. The
+    result may lack texts that are not JSON.
     """
     level_bytes = 2 if b"[" in joined else 5  # a level takes [] or {"":} at least
     if longest <= level_bytes * limit or are_shallow(joined, limit):
@@ -112,7 +112,7 @@ def too_deep(
 
 
 def are_shallow(texts: bytes, limit: int) -> bool:
-    """Return whether all texts certainly nest at most `limit` deep: `nest_within`, but sooner."""
+    """Return whether all texts certainly nest at most `limit` deep: a faster `nest_within`."""
     opening = texts.translate(_ONE_KIND, _ONLY_OPENING)
     return b"{" * (limit + 1) not in opening or nest_within(texts, limit)
 
@@ -131,7 +131,7 @@ def depths(outside: bytes) -> Iterator[int]:
 def nest_within(texts: bytes, limit: int) -> bool:
     """Return whether all of several texts, with NUL between them, nest at most `limit` deep.
 
-    False means that one may nest deeper. Then call `depth_exceeds` for each. It takes more time.
+    False means that one may nest deeper. Then call `depth_exceeds` for each, which takes longer.
     """
     shown = texts
     if _BACKSLASH in shown:
@@ -163,7 +163,7 @@ def members(text: bytes) -> dict[str, bytes]:
 
 
 def raw_members(text: bytes) -> dict[str, msgspec.Raw] | dict[str, bytes]:
-    """Return the same members in less time: `bytes` gives the exact bytes of a value."""
+    """Return the same members in less time. `bytes` converts a value to its exact bytes."""
     found = _decoded_members(text)
     if found is not None:
         return found
@@ -207,7 +207,7 @@ def value(text: bytes) -> bytes:
 
 
 def is_value(text: bytes) -> bool:
-    """Return whether a text is one JSON value, for certain. `value` decides about all others.
+    """Return whether a text is certainly one JSON value. `value` decides about all others.
 
     The caller must have checked the depth (`PARSER_DEPTH`).
     """
@@ -241,7 +241,7 @@ def compact(text: bytes) -> bytes:
 
 
 def _decoded_members(text: bytes) -> dict[str, msgspec.Raw] | None:
-    """Return the members of an object in less time; None if they are not certain."""
+    """Fast path: return the members of an object, or None if they are not certain."""
     try:
         if not text.isascii():
             text.decode()  # msgspec does not check the UTF-8 inside a Raw
@@ -251,8 +251,8 @@ def _decoded_members(text: bytes) -> dict[str, msgspec.Raw] | None:
     written = _encode(found)
     if len(written) == len(text):
         return found
-    # It keeps the last of several members with the same name: each has the quotes of its name. A
-    # quote that is written as an escape would count on one side only.
+    # msgspec keeps only the last of several members with the same name. The others would be missing
+    # with the quotes of their names. A quote written as an escape would count on one side only.
     if text.count(b'"') != written.count(b'"') or (_BACKSLASH in text and _ESCAPED_QUOTE in text):
         return None
     return found
@@ -279,7 +279,10 @@ def _end_of(pattern: re.Pattern[str], text: str, place: int) -> int:
 
 
 def _require_valid(text: bytes) -> Any:
-    """Return what a JSON text says, with objects as tuples of pairs and numbers as their text."""
+    """Return a JSON text as Python, with objects as tuples of pairs, and numbers as text.
+
+    Raise JsonTextError if it is not valid.
+    """
     try:
         shown = text.decode()
     except UnicodeDecodeError as error:
@@ -346,5 +349,5 @@ def one_line(text: bytes) -> bytes:
 
 def has_line_break(text: bytes) -> bool:
     """Return whether the text holds a LF or CR."""
-    # Numbers, because looking for bytes raises and catches an exception first: see bytes_contains.
+    # Numbers, because a search for bytes first raises and drops an exception: see bytes_contains.
     return _LINE_FEED in text or _CARRIAGE_RETURN in text

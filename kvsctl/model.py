@@ -23,7 +23,7 @@ class Verb(Enum):
     DELETE = "delete"
 
     __hash__ = object.__hash__
-    """That of Enum calls Python code for each look-up in a mapping. Members are singletons."""
+    """Enum's own would run Python code for each look-up in a mapping. Members are singletons."""
 
 
 class Identity(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
@@ -34,16 +34,16 @@ class Identity(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
 
     @property
     def lane(self) -> "Lane":
-        """What names the identity in less time: see `Lane`."""
+        """A unique name of the identity that is fast to make: see `Lane`."""
         return self.key if self.entity is None else name_in_json(self)
 
 
 Lane: TypeAlias = str | bytes
-"""The key of an identity without an entity; of another one, its name in JSON."""
+"""The key of an identity without an entity; otherwise its name in JSON (`name_in_json`)."""
 
 
 def name_in_json(identity: Identity) -> bytes:
-    """Return what the JSON of a record has between the first and the last quote of its identity.
+    """Return the part of a record's JSON between the first and the last quote of its identity.
 
     The bytes of two identities differ, because a quote in a key is escaped.
     """
@@ -54,7 +54,7 @@ def name_in_json(identity: Identity) -> bytes:
 
 
 ENTITY_MEMBER: Final = b'","entityName":"'
-"""What stands between the key and the entity in a name."""
+"""The text between the key and the entity in a name."""
 
 
 class Origin(msgspec.Struct, frozen=True, gc=False):
@@ -75,7 +75,7 @@ class Record(msgspec.Struct, eq=False, gc=False):
     value with the exact bytes of the input. If `expires_at`, which has a time zone, is set, the
     record's ttl is computed when the request is made.
 
-    A run changes only the last five fields, and the body of a record that is written as it was
+    A run changes only the last five fields, and the body of a record that is made from what was
     read. `attempts` counts how often the record was sent. `strikes` counts the attempts that failed
     and that the limit on retries counts; throttled, split and unauthorized requests are not
     counted. `times_left_out` counts the replies that did not name the record. `ambiguous` is True
@@ -105,7 +105,7 @@ class Record(msgspec.Struct, eq=False, gc=False):
 
 
 class Cause(StrEnum):
-    """Why a piece of input is not a record: what to do differs, the code does not."""
+    """Why a piece of input is not a record: one code, but different advice."""
 
     ARGUMENT = "argument"
     """An argument of set is not KEY=VALUE."""
@@ -144,7 +144,7 @@ class Cause(StrEnum):
     PLAN = "plan"
     """A line is that of a plan, which says what would be done."""
     PYTHON = "python"
-    """The line is written as Python writes it."""
+    """The line is in Python's syntax, not in JSON."""
     QUOTES = "quotes"
     """The quotes of a row do not match."""
     RAW = "raw"

@@ -2,8 +2,8 @@
 
 The part of a key is the CRC-32 of its UTF-8 bytes modulo N, plus 1. For a record of an entity, the
 bytes are the entity's name, a NUL and the key. CRC-32 is that of gzip, zlib, PNG and Ethernet:
-every language has it, so other programs can divide keys in the same way; it takes a tenth of a
-microsecond per key; and common keys (numbers, dates, UUIDs) are divided evenly.
+every language has it, so other programs can divide keys in the same way. It takes a tenth of a
+microsecond per key, and divides common keys (numbers, dates, UUIDs) evenly.
 
 The part of an installation is computed in the same way from the last part of its id: its UUID, in
 lower case, whether it is given as a UUID or as an ARI.
@@ -81,7 +81,7 @@ class Shard(NamedTuple):
 
 
 def parsed_shard(text: str) -> Shard:
-    """Return the shard that `2/8` names. Raise UsageError."""
+    """Return the shard that a text such as `2/8` names. Raise UsageError."""
     numbers = part_numbers(text)
     if numbers is None or numbers[1] > _MOST_PARTS:
         raise UsageError(

@@ -16,14 +16,15 @@ class Slab(Sequence[Record]):
     """Consecutive records, as columns. Each `Record` is created on access.
 
     The first is at `position`, and each further one at the next position. `lines` holds their line
-    numbers. `entities` and `expiries` (`Record.expires_at`) are None if no record has one;
-    `is_mixed` is False if then each record has one. `names` (`name_in_json`) is None if no record
-    has an entity. `lanes` are those of their identities. `expiry_span` is the first and the last of
-    the expiries, or of those of the slab that was cut. No record is ambiguous. Slices are slabs.
+    numbers. `entities` and `expiries` (`Record.expires_at`) are None if no record has one. If
+    `is_mixed` is False, those that are not None have no gaps. `names` (`name_in_json`) is None if
+    no record has an entity. `lanes` are those of the identities. `expiry_span` is the first and the
+    last of the expiries, or of those of the slab that this one was cut from. No record is
+    ambiguous. Slices are slabs.
 
-    `attempts` and `is_away` hold for each record: see `Record`. A slab has no place for anything
-    else that a run changes about a record. So before a record changes, `list(slab)` creates the
-    records that replace the slab.
+    `attempts` and `is_away` hold for each record: see `Record`. A slab cannot hold anything else
+    that a run changes about a record. So before a record changes, `list(slab)` creates the records
+    that replace the slab.
     """
 
     __slots__ = (
@@ -107,7 +108,7 @@ class Slab(Sequence[Record]):
 
     @property
     def body_bytes(self) -> int:
-        """The size of all bodies together."""
+        """The total size of all bodies."""
         if self._body_bytes < 0:
             self._body_bytes = sum(map(len, self.bodies))
         return self._body_bytes
@@ -164,7 +165,7 @@ class Slab(Sequence[Record]):
         )
 
     def selected(self, chosen: Sequence[bool], position: int) -> "Slab":
-        """Return the records of which `chosen` is true, at `position` and the positions after it.
+        """Return the records for which `chosen` is true, at `position` and the positions after it.
 
         None of them may have been sent.
         """
@@ -212,7 +213,7 @@ def _joined(
     other: Sequence[_Entry | None] | None,
     other_count: int,
 ) -> Sequence[_Entry | None] | None:
-    """Return two columns as one. A column that is None stands for `count` records without entry."""
+    """Return two columns as one. A column that is None has `count` records without an entry."""
     if column is None and other is None:
         return None
     return [*(column or [None] * count), *(other or [None] * other_count)]
@@ -238,7 +239,7 @@ def bodies_and_expiries(
 
 
 def any_expires_by(records: Sequence[Record], moment: datetime) -> bool:
-    """Return whether one of the records expires at this moment or before."""
+    """Return whether one of the records expires at or before this moment."""
     if isinstance(records, Slab) and (records.expiry_span or (moment,))[0] > moment:
         return False
     _, expiries = bodies_and_expiries(records)
@@ -264,7 +265,7 @@ class FoundRecord(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 class FoundSlab(Sequence[Found]):
     """What batch/get returned for the records of one request. Each `Found` is created on access.
 
-    `values` are parts of the answer, not copied; they have a length, and `bytes.join` takes them.
+    `values` are parts of the answer, not copies; they have a length, and `bytes.join` takes them.
     `created_at`, `updated_at` and `expire_times` are None if the answer has none of them.
     `is_compact`: no value has a line break. `plain_records`: key and value of each record; None if
     the answer has other members too.

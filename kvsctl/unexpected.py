@@ -1,8 +1,8 @@
 """Explain an exception that no code handled: a shortage, a wrong name, damage, or a defect.
 
-In too little memory any code can fail in any way: half-imported modules lack attributes, and C
-modules raise SystemError. So the kind of the exception says little; the facts about the process
-decide. They are read from `/proc`. On systems without it, only the exception is known.
+When memory is short, any code can fail in any way: half-imported modules lack attributes, and C
+modules raise SystemError. So the type of the exception means little, and the state of the process
+decides. It is read from `/proc`. On systems without it, only the exception is known.
 """
 
 import errno
@@ -26,16 +26,16 @@ _UNIT_BYTES: Final = 1024
 _RESERVE_BYTES: Final = 2 << 20
 
 _reserve: Final = [bytes(_RESERVE_BYTES)]
-"""Address space that is given back when a command ends in an error, so that showing it has some.
+"""Address space that is freed when a command ends in an error, so that the error can be shown.
 
 It is never written to: a bytes object of zeros costs no time, while filling a bytearray takes 1 ms.
 """
 
 
 def explained(error: Exception) -> KvsctlError:
-    """Return the error to show for an exception that ended the command; itself if it is one.
+    """Return the error to show for an exception that ended the command.
 
-    Give the memory back that was reserved for showing any other.
+    A KvsctlError is returned as it is. For any other exception, the reserved memory is freed.
     """
     if isinstance(error, KvsctlError):
         return error
@@ -47,7 +47,7 @@ def explained(error: Exception) -> KvsctlError:
             f"out of memory, threads or open files: {reason}".rstrip(": "), _LIMITS_HINT
         )
     if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
-        # Files are opened before anything is sent, so no longer name gets further than this.
+        # Files are opened before anything is sent, so nothing was sent.
         return UsageError(f"{error.filename}: the name is too long", "Give a shorter name.")
     if damage := _damage(error):
         if _has_begun(error):
@@ -109,9 +109,9 @@ def _frames(error: BaseException) -> list[FrameType]:
 
 
 def spare_memory_bytes() -> int | None:
-    """Return how many bytes the process, at its largest, has stayed below its limits on memory.
+    """Return how many bytes the peak size of the process is below its limits on memory.
 
-    Return None if it has no limit, or if that cannot be known (not Linux).
+    Return None if it has no limit, or if that is not known (not Linux).
     """
     try:
         return _spare_bytes(_read("/proc/self/limits"), _read("/proc/self/status"))

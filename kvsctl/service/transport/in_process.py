@@ -34,8 +34,8 @@ def in_process(url: str, app: AsgiApp, timeout_seconds: float) -> Carrier:
     """Return a carrier to an ASGI application in this process, without any network.
 
     An exception in the application raises Unanswered, as if a server had hung up. A KvsctlError is
-    raised as it is, because no retry helps. If memory is short, StreamError is raised, because the
-    application has the same memory as this process.
+    raised as it is, because no retry helps. If memory or another resource of this process runs out,
+    StreamError is raised, because the application has no other.
     """
     return _InProcess(url, app, timeout_seconds)
 
