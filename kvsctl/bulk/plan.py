@@ -31,7 +31,7 @@ class Caller(Protocol):
     """What a run needs of the service: see `service.client.StoreClient`."""
 
     async def prepare(self) -> None:
-        """Get the token for requests, without sending one. Raise CredentialsError."""
+        """Get the token that requests need, without a request. Raise CredentialsError."""
         ...
 
     async def call(self, verb: Verb, records: Sequence[Record]) -> Answer:

@@ -77,7 +77,7 @@ class Run:
             self._lanes,
             listeners,
             inner=[self._limit] if self._limit.is_limited else [],
-            changed=lambda: itself._look_after_settling(),
+            changed=lambda: itself._note_settled(),
             stop=lambda error: itself.stop(error),
         )
         self._pacer = pacer or pacer_of(plan.pace)
@@ -151,7 +151,7 @@ class Run:
 
     @property
     def is_torn(self) -> bool:
-        """Whether a listener has crashed on an event, which others may have received or not."""
+        """Whether a listener has crashed on an event. Others may or may not have received it."""
         return self._ledger.is_torn
 
     def stop(self, error: KvsctlError | None = None) -> None:
@@ -210,7 +210,7 @@ class Run:
         assert task is not None  # noqa: S101
         while batch is not None:
             await self._sender.send(batch)
-            self._came_back(batch)
+            self._note_returned(batch)
             if self._queue.is_empty:
                 return
             batch = self._next_batch(len(self._in_flight) - 1)
@@ -290,21 +290,21 @@ class Run:
         if self._overdue_at <= self._now():
             self.stop(self._patience.overdue(self._now()))
 
-    def _look_after_settling(self) -> None:
+    def _note_settled(self) -> None:
         if self._limit.is_limited:
-            self._look_after_failures()
+            self._note_failures()
         if self._intake.is_crowded:
             self._intake.wake()
         if len(self._in_flight) < self._concurrency.limit and not self._queue.is_empty:
             self._changed.set()
 
-    def _look_after_failures(self) -> None:
+    def _note_failures(self) -> None:
         if self._limit.is_reached(self._ledger.failures):
             self.stop(too_many_failures(self._ledger.failures))
         elif not self._stopping.is_stopping:
             self._intake.settle_held()
 
-    def _came_back(self, batch: Batch) -> None:
+    def _note_returned(self, batch: Batch) -> None:
         if batch.start is not None:
             self._sender.release(batch)
         if self._plan.finds_concurrency:

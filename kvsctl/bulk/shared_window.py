@@ -40,11 +40,11 @@ class SharedWindow:
         self._runs.remove(run)
 
     def of_any(self, records: int, most_bytes: int) -> tuple[int, int]:
-        """Return the part of `of_run` that a run may have whatever others have."""
+        """Return what `of_run` returns at least, whatever other runs have."""
         return min(records, _LEAST_RECORDS), min(most_bytes, _LEAST_BYTES)
 
     def of_run(self, run: Admitted, records: int, most_bytes: int) -> tuple[int, int]:
-        """Return how many of the `records` and bytes that a run may have alone it may have now."""
+        """Return how many records and bytes a run may have now, at most as many as alone."""
         records_left = _MOST_RECORDS - sum([one.admitted for one in self._runs])
         bytes_left = _MOST_BYTES - sum([one.admitted_bytes for one in self._runs])
         return (

@@ -27,7 +27,7 @@ class Stopping:
         self.finishes = False
         """Whether records with an unanswered attempt are still retried, until `deadline`."""
         self.error: KvsctlError | None = None
-        """The first error of the run or its input. With an error of the input, it may finish."""
+        """The first error of the run or its input. After one of the input, the run continues."""
         self.crash: BaseException | None = None
         """A defect: the run raises it."""
 

@@ -1,4 +1,4 @@
-"""The same parsers, which also reject records whose numbers JavaScript would change."""
+"""Parsers that also reject records whose numbers JavaScript would change."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar

@@ -15,7 +15,7 @@ _JUST_AFTER: Final = (1.01, 1.06)
 """When to probe for a window's end, in window lengths. A fault may lose the first probe."""
 _FIRST_EARLY: Final = 0.04
 _LONGEST_FIRST_EARLY_SECONDS: Final = 2.0
-"""When the first probe before a window's expected end starts: after this share, or earlier."""
+"""The first early probe comes after this share of a window, or after this time if it is less."""
 _EARLY_GROWTH: Final = 5.0
 """Few probes are made before the expected end, because most likely none passes."""
 _LATE: Final = 0.02
