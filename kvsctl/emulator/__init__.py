@@ -1,11 +1,11 @@
 """A local emulator of the service, for the embedded target and for `kvsctl serve`.
 
-Of kvsctl it imports `kvsctl.limits` only, so that an error in the client cannot hide behind the
-same error in the emulator. It imports nothing heavy, because every command with the embedded
-target starts it. A client in the same process calls `embedded`.
+It imports only `kvsctl.limits` from the rest of kvsctl, so that an error in the client cannot hide
+behind the same error in the emulator. It imports nothing heavy, because every command with the
+embedded target starts it. A client in the same process calls `embedded`.
 
 - `web`: the ASGI application and its server; `pytest_plugin`: a fixture for the tests of apps.
-- `page`: the page that looks into a local store.
+- `page`: the web page that shows a local store.
 - `operations`: what each endpoint does; `callers`: which installation's store a caller may use.
 - `storage`: records in SQLite, and the entities that a manifest declares.
 - `switches`: faults, quotas and JavaScript rounding; `options`: every setting of an emulator.

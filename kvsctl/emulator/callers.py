@@ -1,4 +1,4 @@
-"""From the authorization headers of a request to the installation whose store it may use.
+"""Find the installation whose store a request may use, from its authorization headers.
 
 Source: contract, section "Where and who".
 
@@ -10,8 +10,8 @@ Source: contract, section "Where and who".
 
 With tokens configured, every request without one of them is refused, and a token opens the store of
 its own installation only: a proxy header that names another one is refused. If the options accept
-the proxy header, a request needs that or one of the tokens. Only the list of installations then
-needs neither: it is of the whole app, and containers ask for it without a header.
+the proxy header, a request needs that header or one of the tokens. The list of installations then
+needs neither: it covers the whole app, and containers ask for it without a header.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from kvsctl.emulator.refusals import Refusal, unauthorized
 
 PROXY_HEADER = b"forge-proxy-authorization"
 NOT_OF_OTHER_PAGES = (None, b"same-origin", b"none")
-"""The values of `Sec-Fetch-Site` in requests that no page of another server has sent."""
+"""The values of `Sec-Fetch-Site` in requests that do not come from a page of another server."""
 
 
 def installation_of(headers: Mapping[bytes, bytes], options: EmulatorOptions) -> str:
@@ -50,7 +50,7 @@ def installation_of(headers: Mapping[bytes, bytes], options: EmulatorOptions) ->
 def lister_of(headers: Mapping[bytes, bytes], options: EmulatorOptions) -> str | None:
     """Return the installation of a caller that lists installations; None for the app itself.
 
-    Raise Refusal if a header is there and lets the caller in nowhere, or if one is needed.
+    Raise Refusal if the caller's header opens no store, or if a header is required and missing.
     """
     is_bare = PROXY_HEADER not in headers and b"authorization" not in headers
     if options.accepts_proxy_header and is_bare:
@@ -86,9 +86,9 @@ def _configured_installation(bearer: str | None, options: EmulatorOptions) -> st
 
 
 def is_of_other_page(headers: Mapping[bytes, bytes]) -> bool:
-    """Return whether a browser says that a page of another server has sent the request.
+    """Return whether a page of another server sent the request, according to the browser.
 
-    It says so of requests without an `Origin`, too, as for an image or a script.
+    Browsers report that without an `Origin`, too, as for an image or a script.
     """
     return headers.get(b"sec-fetch-site") not in NOT_OF_OTHER_PAGES
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 EPOCH = datetime.fromtimestamp(0, UTC)
 LATEST_MS = 10**14
-"""The clock can be set to times before this one, in the year 5138: dates have four digits then."""
+"""The clock can be set to times before this one (in 5138), whose years have four digits."""
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 

@@ -37,8 +37,8 @@ class Token(msgspec.Struct, frozen=True):
 def parse_token(text: str) -> Token:
     """Return the Token for a value of `--token`: `TOKEN` or `INSTALLATION=TOKEN`.
 
-    A token without an installation opens a store of its own. An installation may have several
-    tokens, so that a new one can follow one that expires. A trailing `=` is base64 padding, not a
+    A token without an installation opens a store of its own. An installation can have several
+    tokens, so that a new one can replace one that expires. A trailing `=` is base64 padding, not a
     separator.
     """
     installation, _, secret = text.partition("=")
@@ -60,8 +60,7 @@ def installation_of_token(secret: str) -> str:
 def is_sendable(secret: str) -> bool:
     """Return whether a caller can send a token in a header: printable ASCII, no space at its ends.
 
-    A token that nobody can send lets nobody in, and an empty one could be taken for that of callers
-    who send none.
+    Any other token is useless, and an empty one could match callers that send no token.
     """
     return bool(secret) and secret == secret.strip() and all(" " <= one <= "~" for one in secret)
 
@@ -94,7 +93,7 @@ class EmulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
     bad_record: Literal["fails-alone", "refuses-batch"] = "fails-alone"
     """Whether a bad record fails alone, in `failedKeys`, or has its whole batch refused."""
     refuse_batch_for: frozenset[str] = frozenset()
-    """The codes of bad records that have their whole batch refused, whatever `bad_record` is."""
+    """The codes for which the whole batch is refused, whatever `bad_record` is."""
     missing_keys: Literal["failed", "left-out"] = "failed"
     """Whether batch/get lists a key that does not exist in `failedKeys`, or in neither list."""
     payload_status: Literal[413, 400] = 413
@@ -116,9 +115,9 @@ class EmulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
     tokens: tuple[Token, ...] = ()
     """The accepted bearer tokens. Empty: every caller is accepted."""
     accepts_proxy_header: bool = False
-    """Whether a `forge-proxy-authorization` header alone lets a caller in, besides the tokens."""
+    """Whether a `forge-proxy-authorization` header is accepted instead of a token."""
     admin_token: str | None = None
-    """The token for `/_emulator/`, from any address. None: for callers on loopback."""
+    """The token for `/_emulator/`, from any address. None: callers on loopback only."""
     installations: tuple[str, ...] = ()
     """Installations to list even if nothing was ever written to them."""
     entities: Mapping[str, Entity] | None = None
@@ -128,6 +127,6 @@ class EmulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
     faults: FaultPlan | None = None
     """The injected faults, or None."""
     export_file: Path | None = None
-    """The file that `POST /_emulator/export` writes, and the server when it stops."""
+    """The file that is written by `POST /_emulator/export`, and by the server when it stops."""
     admin: bool = True
     """Whether `/_emulator/` is served at all."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 TOKEN = "kvsctl-test-token"  # noqa: S105 - it opens an emulator on loopback
 START: Final = "kvsctl_emulator_start"
-"""The snapshot of what the seeds have loaded. A database with it is one of tests."""
+"""The snapshot taken once the seeds are loaded. A database that has it belongs to tests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +34,17 @@ class EmulatorUnderTest:
 
     url: str
     token: str = field(repr=False)
-    """The first token that it accepts. If it has none, any does, unless `needs_proxy_header`."""
+    """The first token that it accepts. If it has none, any will do unless `needs_proxy_header`."""
     admin_token: str = field(default="", repr=False)
-    """The token for `/_emulator/`, if it is another one."""
+    """The token for `/_emulator/`, if it differs from `token`."""
     needs_proxy_header: bool = False
-    """Whether no token opens a store, but only the header of a container's proxy."""
+    """Whether only the header of a container's proxy opens a store, and no token does."""
 
     def headers(self, installation: str | None = None) -> dict[str, str]:
-        """Return the headers that open a store: that of an installation, or of the token.
+        """Return the headers that open the store of an installation, by default the token's.
 
-        A token opens its own store only. Where the proxy's header is needed, the store is that of
-        the installation `default` unless one is given.
+        A token opens its own store only. Where the proxy's header is needed, the default is the
+        installation `default`.
         """
         headers = {}
         if not self.needs_proxy_header:
@@ -55,14 +55,14 @@ class EmulatorUnderTest:
         return headers
 
     def reset(self, installation: str | None = None) -> None:
-        """Delete all records of all installations, or those of one."""
+        """Delete all records, or those of one installation."""
         self.control("reset", {} if installation is None else {"installation": installation})
 
     def control(self, action: str, request: dict[str, object]) -> None:
         """Send a POST to `/_emulator/`."""
         headers = {"authorization": f"Bearer {self.admin_token or self.token}"}
         url, body = f"{self.url}/_emulator/{action}", json.dumps(request).encode()
-        # This machine is never reached through a proxy of the environment.
+        # Do not send requests to this machine through a proxy from the environment.
         opener = build_opener(ProxyHandler({}))
         with opener.open(Request(url, body, headers)):  # noqa: S310 - it is http, on loopback
             pass
@@ -90,15 +90,15 @@ def kvsctl_emulator_server(kvsctl_emulator_options: ServeOptions) -> Iterator[Ru
 def kvsctl_emulator(
     kvsctl_emulator_server: Running, kvsctl_emulator_options: ServeOptions
 ) -> EmulatorUnderTest:
-    """Return the running emulator, emptied for this test but for what its seeds load."""
+    """Return the running emulator, reset for this test to what its seeds load."""
     return emptied(kvsctl_emulator_server.url, kvsctl_emulator_options)
 
 
 @contextmanager
 def serving(options: ServeOptions) -> Iterator[Running]:
-    """Serve the tests of a session, which begin with what the seeds load, and with nothing else.
+    """Serve the tests of a session, which begins with the records of the seeds and no others.
 
-    Raise `pytest.UsageError` for a database with records that are not those of a session.
+    Raise `pytest.UsageError` for a database with records that no earlier session of tests wrote.
     """
     from kvsctl.emulator.web.serve import running
 
@@ -110,7 +110,7 @@ def serving(options: ServeOptions) -> Iterator[Running]:
 
 
 def emptied(url: str, options: ServeOptions) -> EmulatorUnderTest:
-    """Return an emulator of `serving` for a test, with what its seeds have loaded."""
+    """Reset an emulator of `serving` to what its seeds loaded, and return it for a test."""
     emulator = under_test(url, options)
     if is_seeded(options):
         emulator.control("restore", {"name": START})
@@ -128,7 +128,7 @@ def under_test(url: str, options: ServeOptions) -> EmulatorUnderTest:
 
 
 def _empty(db: Path | str) -> None:
-    """Delete what an earlier session has left in a database, before the seeds are loaded."""
+    """Delete the records of an earlier session from a database, before the seeds are loaded."""
     from kvsctl.emulator import embedded
     from kvsctl.emulator.storage.schema import MEMORY
     from kvsctl.emulator.web.admin import reset
@@ -150,8 +150,8 @@ def _empty(db: Path | str) -> None:
     try:
         if not emulator.store.writing(is_emptied):
             raise pytest.UsageError(
-                f"kvsctl_emulator_options: {db} has records that are not of tests, which would "
-                "delete them: give another file as db, or load these with seed"
+                f"kvsctl_emulator_options: {db} has records that tests did not write and would "
+                "delete: give another file as db, or load these records with seed"
             )
     finally:
         emulator.close()
@@ -165,9 +165,9 @@ def is_seeded(options: ServeOptions) -> bool:
 def options_of_worker(options: ServeOptions, worker: str | None) -> ServeOptions:
     """Return the options for a worker of pytest-xdist, such as `gw0`; None for no worker.
 
-    A worker has files of its own, with its name before their suffixes. A file that is loaded and
-    exported to is loaded from the worker's own once there is one. Raise `pytest.UsageError` for a
-    port that the workers would have to share.
+    Each worker has files of its own, with its name before their suffixes. If the export file is
+    also loaded, a worker loads its own copy once that exists. Raise `pytest.UsageError` for a port
+    that the workers would have to share.
     """
     from dataclasses import replace
 

@@ -31,8 +31,8 @@ class Refusal(Exception):
 class EmulatorError(Exception):
     """The emulator cannot work: its file, manifest, seed or options are unusable.
 
-    The message is one line for the user, and `hint` what to do, if there is more to say. They never
-    contain a value of a record.
+    The message is one line for the user; `hint` says what to do, if there is more to say. Neither
+    ever contains a value of a record.
     """
 
     def __init__(self, message: str, hint: str | None = None) -> None:
@@ -43,8 +43,8 @@ class EmulatorError(Exception):
 class DatabaseFailed(EmulatorError):
     """The database file cannot be read or written: a full disk, a damaged page.
 
-    What the failed request asked for was not applied. A server answers 500. For callers in the
-    same process the exception is raised.
+    Nothing of the failed request was applied. A server answers 500; callers in the same process
+    get the exception.
     """
 
 
@@ -52,7 +52,7 @@ class ConnectionLost(Exception):
     """A connection that ends without a complete response: by a fault, or because the caller left.
 
     The server then resets the TCP connection, or, if `gently`, closes it after the bytes already
-    sent. For callers in the same process the exception is raised.
+    sent. Callers in the same process get the exception.
     """
 
     def __init__(self, when: str, *, gently: bool = False) -> None:
@@ -74,8 +74,8 @@ def malformed(message: str) -> Refusal:
 def invalid_body() -> Refusal:
     """Return the 400 for a body that the service's schema does not allow.
 
-    Code and message are those in the tests of the vendor's client, where a metadata field is not
-    known. They refuse a batch whole.
+    Code and message come from the tests of the vendor's client, which use an unknown metadata
+    field. A batch is refused as a whole.
     """
     return Refusal(400, INVALID_BODY, "Provided request body is invalid")
 
@@ -96,5 +96,5 @@ def unauthorized() -> Refusal:
 
 
 def other_method(allowed: str) -> Refusal:
-    """Return a 405 for a path that is served by another method."""
+    """Return a 405 for a path that serves only another method."""
     return Refusal(405, "METHOD_NOT_ALLOWED", f"Use {allowed}", {"allow": allowed})

@@ -53,7 +53,7 @@ def check_key(key: object, limits: Limits, *, of_entity: bool = False) -> str:
 
 
 def are_common_keys(keys: Sequence[str], limits: Limits) -> bool:
-    """Return whether all keys are legal and have only the characters that nearly every key has.
+    """Return whether all keys are legal and consist of common characters.
 
     A fast path: after False, check each key.
     """

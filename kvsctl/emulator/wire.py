@@ -34,7 +34,7 @@ class Item(msgspec.Struct, gc=False, rename="camel"):
 
 
 class PlainItem(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    """An item without an entity and options, as most are. See Item."""
+    """An item without an entity or options, as most are. See Item."""
 
     key: str
     value: msgspec.Raw = NO_VALUE
@@ -43,7 +43,7 @@ class PlainItem(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 class Response(msgspec.Struct, frozen=True):
     """An HTTP response: status, body, and the headers that not every response has.
 
-    With `parts`, the body is sent in these parts as they come, and not known in advance.
+    With `parts`, the body is streamed in these parts, and its length is not known in advance.
     """
 
     status: int = 200
@@ -125,12 +125,12 @@ def encoded(answer: object) -> bytes:
     try:
         return _ENCODER.encode(answer)
     except UnicodeEncodeError:
-        # A message may contain a lone surrogate. There is no Raw beside a message.
+        # A message can contain a lone surrogate. A response with a message contains no Raw.
         return json.dumps(msgspec.to_builtins(answer)).encode()
 
 
 def json_text(text: str) -> str | msgspec.Raw:
-    """Return a text of a request for `encoded`, which cannot write a lone surrogate in a `str`."""
+    """Return a text of a request in a form that `encoded` can write, even a lone surrogate."""
     is_plain = text.isascii() or json_slices.is_unicode(text)
     return text if is_plain else msgspec.Raw(json.dumps(text).encode())
 

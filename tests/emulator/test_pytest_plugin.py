@@ -115,7 +115,7 @@ def test_each_session_begins_with_the_seeds_alone(tmp_path: Path, *, is_seeded: 
 
 
 def test_a_database_of_somebody_else_is_not_emptied(database: Path) -> None:
-    with pytest.raises(pytest.UsageError, match=r"dev\.db has records that are not of tests"):
+    with pytest.raises(pytest.UsageError, match=r"dev\.db has records that tests did not write"):
         next(_session(ServeOptions(port=0, db=database)))
     assert keys_after_setting(ServeOptions(port=0, db=database), "more") == ["kept", "more"]
 

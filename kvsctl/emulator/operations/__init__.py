@@ -4,7 +4,7 @@
 - `batches`, `singles`, `transactions`: set, get and delete.
 - `queries`, `entity_queries`, `conditions`, `cursors`: listings.
 - `installations`: the list of installations, as the proxy of a Forge Container returns it.
-- `contexts`: what the proxy of a Forge Container says of an invocation.
-- `seed`, `exports`: load records from JSON Lines, and write all as such.
-- `record_files`: the files of both.
+- `contexts`: the context of an invocation, as the proxy of a Forge Container returns it.
+- `seed`, `exports`: load records from JSON Lines, and write all records as JSON Lines.
+- `record_files`: the files that `seed` and `exports` read and write.
 """

@@ -109,7 +109,7 @@ def _common_items(service: Service, call: Call) -> tuple[list[str], list[PlainIt
 
 
 def _all_done(keys: Sequence[str]) -> Response:
-    """Return the response that all these common keys were written."""
+    """Return the response of a batch of common keys that all succeeded."""
     named = '"},{"key":"'.join(keys).encode()
     return Response(body=b'{"successfulKeys":[{"key":"%b"}],"failedKeys":[]}' % named)
 

@@ -17,8 +17,8 @@ ENVIRONMENT: Final = uuid.uuid5(uuid.NAMESPACE_URL, "environment:kvsctl-emulator
 def invocation_context(installation: str) -> dict[str, Any]:
     """Return the context of an invocation in an installation.
 
-    App, environment and module are the same for every call; the site is that of the installation
-    in the list of installations.
+    App, environment and module are the same for every call. The site is the one that the list of
+    installations gives.
     """
     return {
         "app": {

@@ -4,8 +4,8 @@ A line has these members, in this order:
 
     {"key", "entityName"?, "value", "createdAt", "updatedAt", "expireTime"?, "installation"?}
 
-Lines that are downloaded from the page leave out the installation. A value keeps its bytes, but for
-a line break between its tokens, which becomes a space. `seed` reads such lines, and so do kvsctl's
+Lines that are downloaded from the page leave out the installation. A value keeps its bytes, except
+that a line break between its tokens becomes a space. `seed` reads such lines, and so do kvsctl's
 own commands. An export counts secrets and leaves them out: the format has no place for them, and
 they must not become plain records.
 """
@@ -28,7 +28,7 @@ _LINE_ENDS: Final = bytes.maketrans(b"\r\n", b"  ")
 
 
 class Line(NamedTuple):
-    """A line of records of one space: what stands after the key, and at the end."""
+    """The fixed parts of the lines of one space: after the key, and at the end."""
 
     after_key: bytes
     end: bytes
@@ -44,24 +44,24 @@ class Line(NamedTuple):
 
 
 def line_in(space: str, installation: str | None = None) -> Line:
-    """Return the line of records of a space; it names the installation if one is given."""
+    """Return the fixed parts of the lines of a space, with the installation if one is given."""
     entity = b"" if space in (PLAIN, SECRET) else b',"entityName":%b' % encoded(space)
     name = b"" if installation is None else b',"installation":%b' % encoded(installation)
     return Line(entity + b',"value":', name + b"}\n")
 
 
 class _Bucket(NamedTuple):
-    """A space of an installation, with the line of its records."""
+    """A space of an installation, with the fixed parts of its lines."""
 
     number: int
     line: Line
 
 
 class Export:
-    """An export under way. Used in the work of a store only.
+    """An export in progress. Use it in the store's work only.
 
-    Each part is of one moment, and the whole is too if nothing is written between the parts.
-    Otherwise a record that is written meanwhile may be in it as it was or as it is, never twice.
+    Each part is a snapshot, and so is the whole if nothing is written between the parts. Otherwise
+    a record that is written meanwhile appears as before or as after the write, never twice.
     """
 
     def __init__(self, service: Service, installation: str | None = None) -> None:
@@ -71,7 +71,7 @@ class Export:
         self._installation = installation
         self._waiting: deque[_Bucket] | None = None
         self._after: str | None = None
-        """The last key that was exported of the first bucket that waits."""
+        """The last exported key of the first waiting bucket."""
 
     def part(self) -> bytes:
         """Return the next lines, about a megabyte of them; b"" once there are no more."""

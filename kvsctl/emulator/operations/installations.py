@@ -1,7 +1,7 @@
 """GET /v1/installations as the proxy of a Forge Container answers it, and the older /v0.
 
-Path and limit of GET /v1/installation/ID are the contract's. It does not say what the answer holds:
-the members are those of the vendor's page "Installation Details API", of another path.
+Path and limit of GET /v1/installation/ID come from the contract, which does not describe the
+answer. Its members come from the vendor's page "Installation Details API", on another path.
 """
 
 import uuid
@@ -23,9 +23,9 @@ def list_installations(
 ) -> Response:
     """Return a page of the app's installations; with `plain` all of them in an array, as /v0 does.
 
-    These are the installations that the options name and those that were ever written to. If there
-    are none, the list holds the default installation. If `only` is given, the installation of the
-    caller's token, the list holds no other.
+    The list holds the installations that the options name and those that were ever written to, or
+    the default installation if there are none. With `only`, the installation of the caller's token,
+    it holds just that one.
     """
     known = _known(service, only)
     if plain:
@@ -80,7 +80,7 @@ def _page_size(parameters: Mapping[str, str]) -> int:
 
 
 def site_of(installation: str) -> uuid.UUID:
-    """Return the id of the site on which the emulator says that an installation is."""
+    """Return the id of the site that the emulator gives to an installation."""
     return uuid.uuid5(uuid.NAMESPACE_URL, f"installation:{installation}")
 
 

@@ -1,4 +1,4 @@
-"""Files of records as JSON Lines, plain or compressed: open one, or replace one whole."""
+"""Files of records as JSON Lines, plain or compressed: open one, or replace one as a whole."""
 
 import contextlib
 import gzip
@@ -20,7 +20,7 @@ OTHER_SUFFIXES: Final = (".bz2", ".xz", ".zip")
 
 
 class ExportFailed(EmulatorError):
-    """A file of records could not be written. What was there before is still there."""
+    """A file of records could not be written. The earlier file is unchanged."""
 
 
 @contextlib.contextmanager
@@ -64,7 +64,7 @@ def _zstd() -> Any:
 def require_writable(path: Path) -> None:
     """Raise `EmulatorError` if `replaced` could not write this file, as far as that can be known.
 
-    A folder that is there and may be written is tried with a file that is removed at once.
+    The folder is tested with a temporary file, which is removed at once.
     """
     if path.suffix.lower() in OTHER_SUFFIXES:
         raise EmulatorError(
@@ -85,8 +85,8 @@ def require_writable(path: Path) -> None:
 def replaced(path: Path) -> Iterator[IO[bytes]]:
     """Yield a file that takes the place of `path` at the end of the block, synced to disk.
 
-    It is written beside `path`, compressed if the name ends in .gz or .zst, and readable for its
-    owner only. If the block or the disk fails, it is removed, and `path` is as it was. Raise
+    It is written beside `path`, compressed if the name ends in .gz or .zst, and readable by its
+    owner only. If the block or the disk fails, it is removed, and `path` is unchanged. Raise
     `ExportFailed` if the file cannot be written.
     """
     place = _real(path)
@@ -123,7 +123,7 @@ def is_same_file(one: Path, other: Path) -> bool:
 
 
 def _real(path: Path) -> Path:
-    """Return what a link leads to, so that it is replaced, not the link."""
+    """Return the target of a link, so that the target is replaced, not the link."""
     return Path(os.path.realpath(path))
 
 

@@ -6,7 +6,7 @@ A line has these members, which pass the same checks as a request:
      "updatedAt"?, "expireTime"?}
 
 Other members are ignored. Loading the same lines again changes nothing but times. Lines are loaded
-in blocks of whole lines: if one cannot be, nothing of its block is.
+in blocks: if one line is refused, no line of its block is loaded.
 """
 
 from codecs import BOM_UTF8
@@ -62,10 +62,10 @@ _LINE = msgspec.json.Decoder(_Line)
 
 
 def load_seed(path: Path, service: Service, store: Store) -> int:
-    """Load the records of a file, plain, gzip or zstd, and return how many there were.
+    """Load the records of a file, plain, gzip or zstd, and return their number.
 
     Raise `EmulatorError`, with the line and the code, for a line that the service would refuse.
-    The blocks before it are then already loaded.
+    The blocks before that line stay loaded.
     """
     loaded = number = 0
     with opened(path) as file:
@@ -80,7 +80,7 @@ def load_seed(path: Path, service: Service, store: Store) -> int:
 
 
 def has_records(path: Path) -> bool:
-    """Return whether a file of records has any; False if it has nothing but blank lines.
+    """Return whether a file of records holds any; False if it has only blank lines.
 
     Raise `EmulatorError` if it cannot be read, or if its first line is not a record.
     """
@@ -108,9 +108,9 @@ def _block_of(lines: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def load(service: Service, lines: Sequence[bytes], before: int) -> int:
-    """Load lines and return how many records there were. Call it in a write transaction.
+    """Load lines and return the number of records. Call it in a write transaction.
 
-    `before` is how many lines came before these. Blank lines are skipped. Raise BadLine for a line
+    `before` is the number of lines before these. Blank lines are skipped. Raise BadLine for a line
     that the service would refuse.
     """
     loaded = 0
@@ -144,7 +144,7 @@ def _seed(line: bytes, service: Service) -> Seed:
 
 
 def _read_line(line: bytes, service: Service) -> _Line:
-    """Read a line at once, if it is as exports write it, or else with care."""
+    """Read a line on the fast path, if it has the form that exports write, or else carefully."""
     try:
         if not line.isascii():
             line.decode()  # msgspec does not check the UTF-8 inside a Raw

@@ -68,7 +68,7 @@ class Write(msgspec.Struct, frozen=True, gc=False):
 
 
 class Service:
-    """The emulated service on one database. Used in the work of its store only."""
+    """The emulated service on one database. Use it in the store's work only."""
 
     def __init__(self, options: EmulatorOptions, store: Store, clock: Clock) -> None:
         self.options = options
@@ -184,7 +184,7 @@ class Service:
         self.past.keep(bucket, keys, now_ms)
 
     def purge(self, now_ms: int) -> None:
-        """Delete the records that do not exist any more, at most once per minute.
+        """Delete the records that are gone (see `gone_ms`), at most once per minute.
 
         Call it in a write transaction.
         """
@@ -228,7 +228,7 @@ NO_FIELDS: frozenset[str] = frozenset()
 def requested_fields(options: object) -> frozenset[str]:
     """Return the metadata fields that the options of a get or query request.
 
-    Raise Refusal if there is another option, or a field that is not known.
+    Raise Refusal for any other option, or for an unknown field.
     """
     return metadata_fields(rules.check_options(options, GET_OPTIONS), "metadataFields")
 

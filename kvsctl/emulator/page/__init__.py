@@ -1,6 +1,6 @@
-"""The page at `/` that looks into a local store, and the requests that it makes.
+"""The page at `/` that shows a local store, and the requests that it makes.
 
-- `answers`: from a request below `/_emulator/page/` to its response.
+- `answers`: answer the requests below `/_emulator/page/`.
 - `access`: who may use the page and its requests.
 - `messages`: the bodies of requests and responses.
 - `reading`: installations, keys by prefix, sizes, counts and records.
@@ -8,9 +8,9 @@
 - `changing`: edit and delete records.
 - `downloading`: records as JSON Lines.
 - `recent`: the last requests to the emulator.
-- `describing`: these requests in the OpenAPI document.
+- `describing`: the page's requests in the OpenAPI document.
 - `files`: the files of the page, in `static/`.
 
 The page is ES modules without a build step. Keys and values reach it as text and are shown as text:
-no module of it makes HTML of a string, and its content security policy would refuse that.
+no module makes HTML from a string, and the content security policy would refuse that.
 """

@@ -1,12 +1,12 @@
 """Who may use the page and its requests: a browser on this machine, for this page alone.
 
-The guard in front of the emulator has refused foreign `Host` and `Origin` headers before. These
-checks do not rely on it:
+The guard in front of the emulator already refuses foreign `Host` and `Origin` headers. These checks
+do not rely on it:
 
 - The caller is on this machine, unless the emulator has an admin token.
-- A browser says that the page of this server asks (`Sec-Fetch-Site`). Only `/` may be the target of
-  a link elsewhere.
-- A POST has the content type of JSON. A form of another page cannot send it, and a script of
+- According to the browser (`Sec-Fetch-Site`), no page of another server sent the request. Other
+  pages can link to `/` only.
+- A POST has the content type of JSON. A form on another page cannot send it, and a script on
   another page would first ask for permission, which is never given.
 - The request has the admin token, or one of the other tokens, if the emulator has any. The files of
   the page need none.

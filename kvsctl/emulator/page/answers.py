@@ -1,13 +1,13 @@
-"""From a request of the page to its response.
+"""Answer the requests of the page.
 
     GET  /                        the page
     GET  FILE                     one of its files
     GET  api/installations        all installations with their spaces
     POST api/children             the nodes one level below a prefix
     POST api/records              the records with a prefix, by key or by size
-    POST api/count                how many records have a prefix
+    POST api/count                the number of records with a prefix
     POST api/record               one record
-    POST api/save                 change a record that is still as it was read
+    POST api/save                 change a record that has not changed since it was read
     POST api/delete               delete records by key or by prefix
     POST api/download             records as JSON Lines
     GET  api/requests             the last requests to the emulator
@@ -61,7 +61,7 @@ QUESTIONS: Mapping[str, Question] = {
     "delete": Question(messages.DeleteRequest, messages.Deleted, changing.delete_records),
     "download": Question(messages.DownloadRequest, None, downloading.download),
 }
-"""The POST requests, by what follows `api/`. The response of a download is not JSON."""
+"""The POST requests, by their path after `api/`. The response of a download is not JSON."""
 LISTS: Final = ("installations", "requests")
 """The GET requests."""
 

@@ -1,4 +1,4 @@
-"""What the page changes. Its requests are not the app's: no quota or fault applies to them."""
+"""Edit and delete records for the page. No quota or fault applies: the app does not ask for it."""
 
 import json
 from typing import Final, NoReturn
@@ -21,7 +21,7 @@ from kvsctl.emulator.storage.rows import PLAIN, SECRET, Row
 from kvsctl.emulator.wire import Item
 
 DELETED_AT_ONCE: Final = 5_000
-"""The records of one request to delete a prefix: the page repeats it and shows how far it is."""
+"""The most records of a prefix that one request deletes. The page repeats it and shows progress."""
 _STATEMENT: Final = 500
 _SPACES: Final = " \t\n\r"
 
@@ -29,8 +29,8 @@ _SPACES: Final = " \t\n\r"
 async def save_record(service: Service, request: SaveRequest) -> Record:
     """Change a record as a set would, and return it.
 
-    Raise Refusal if the record is not as it was read (409), is missing (404), or if a set would
-    refuse it.
+    Raise Refusal if the record has changed since it was read (409), is missing (404), or if a set
+    would refuse it.
     """
     now_ms = service.clock.now_ms()
     value = request.value.strip(_SPACES)
@@ -83,10 +83,10 @@ def _refuse_constant(_name: str) -> NoReturn:
 async def delete_records(service: Service, request: DeleteRequest) -> Deleted:
     """Delete records by their keys, or up to 5,000 of those with a prefix.
 
-    Raise Refusal if the request has both or neither, and, with nothing deleted, if more records
-    have the prefix than were agreed to (409). The first request for a prefix counts all of them.
-    The others count no further than they delete, so that all requests together take a time in
-    proportion to the records: they refuse as soon as fewer are left of what was agreed to.
+    Raise Refusal if the request has both or neither. Raise Refusal (409), and delete nothing, if
+    more records have the prefix than were agreed to. The first request for a prefix counts all of
+    them. Later requests count only the records that they would delete, so that the total time is
+    proportional to the records: they refuse once these are more than the agreement has left.
     """
     if (request.keys is None) == (request.prefix is None):
         raise malformed("The request needs either keys or a prefix")
@@ -105,7 +105,7 @@ async def delete_records(service: Service, request: DeleteRequest) -> Deleted:
         keys, is_more = request.keys, False
         if keys is None:
             gone, limit = service.gone_ms(now_ms), DELETED_AT_ONCE + 1
-            service.rows.purge(gone)  # so that not each part passes over them
+            service.rows.purge(gone)  # so that later parts need not skip expired records
             rest = "ORDER BY key LIMIT :limit"
             found = select(service.store, "key", whole, ALIVE, rest, gone=gone, limit=limit)
             if len(found) > left:
@@ -115,7 +115,7 @@ async def delete_records(service: Service, request: DeleteRequest) -> Deleted:
         deleted = 0
         for at in range(0, len(keys), _STATEMENT):
             some = keys[at : at + _STATEMENT]
-            # Those with the prefix were found to exist: their values need not be read.
+            # The keys of a prefix are known to exist: no need to read their values.
             there = some if request.keys is None else service.read(*store, some, now_ms)
             deleted += len(there)
             service.remove(*store, some, now_ms)

@@ -18,7 +18,7 @@ BYTES: Final = 4_000_000
 async def download(service: Service, request: DownloadRequest) -> Response:
     """Return records with these keys, or a page of those with a prefix.
 
-    A header has the cursor of the next page, if there is one.
+    A header holds the cursor of the next page, if there is one.
     """
     now_ms = service.clock.now_ms()
     keys, cursor = request.keys, None
@@ -49,7 +49,7 @@ async def _page(
 
 
 def _count_within(rows: list[Listed], most: int) -> int:
-    """Return how many of the first records have values of at most so many bytes; one at least."""
+    """Return how many leading records have values of at most `most` bytes; at least one."""
     size = 0
     for number, row in enumerate(rows):
         size += row.size

@@ -26,7 +26,7 @@ POLICY = "; ".join(
         "base-uri 'none'",
         "form-action 'none'",
         "frame-ancestors 'none'",
-        # Text that becomes HTML or a script is an error, wherever a module should try it.
+        # Turning text into HTML or a script is an error in every module.
         "require-trusted-types-for 'script'",
         "trusted-types 'none'",
     )
@@ -44,7 +44,7 @@ HEADERS = (
 
 
 def file_response(name: str) -> Response | None:
-    """Return a file of the page, or None if there is none of this name."""
+    """Return a file of the page, or None if there is no such file."""
     body = _contents().get(name)
     if body is None:
         return None

@@ -1,4 +1,4 @@
-"""The bodies of the page's requests and responses. The OpenAPI document is made of these types."""
+"""The bodies of the page's requests and responses. The OpenAPI document is built from them."""
 
 from typing import Annotated, Any, Literal
 
@@ -76,7 +76,7 @@ class RecordRequest(StoreRequest, frozen=True, kw_only=True):
 
 
 class SaveRequest(StoreRequest, frozen=True, kw_only=True):
-    """Asks to change a record, if it still is as it was read."""
+    """Asks to change a record that has not changed since it was read."""
 
     key: str
     value: str
@@ -90,8 +90,8 @@ class SaveRequest(StoreRequest, frozen=True, kw_only=True):
 class DeleteRequest(StoreRequest, frozen=True, kw_only=True):
     """Asks to delete records by their keys, or some of those with a prefix.
 
-    A prefix needs `agreed`, the most records that a person agreed to delete, and takes one request
-    for each part: `deleted` is how many records the earlier ones deleted since that agreement.
+    A prefix needs `agreed`, the most records that a person agreed to delete, and takes several
+    requests: `deleted` is the number of records that earlier requests deleted since then.
     """
 
     keys: Annotated[list[str], Meta(max_length=1000)] | None = None
@@ -167,7 +167,7 @@ class Record(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Deleted(msgspec.Struct, frozen=True, rename="camel"):
-    """How many records were deleted. `is_more`: the prefix has others."""
+    """How many records were deleted. `is_more`: the prefix has more."""
 
     records: int
     is_more: bool

@@ -1,8 +1,8 @@
-"""What the page reads: installations, keys by prefix, sizes, counts and records.
+"""Read what the page shows: installations, keys by prefix, sizes, counts and records.
 
-Everything is bounded by the page that is shown, never by the store: a level of the tree is found by
-one search of the index for each of its nodes. Only sizes and counts read all records of a prefix,
-piece by piece.
+The work depends on what is shown, not on the size of the store: a level of the tree takes one
+search of the index for each of its nodes. Only sizes and counts read all records of a prefix, piece
+by piece.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ from kvsctl.emulator.refusals import key_not_found, malformed
 from kvsctl.emulator.storage.rows import LAST, PLAIN, Row
 
 COUNTED = 100
-"""How far the keys of a node are counted: further would take time for each node."""
+"""The most keys to count for a node: a full count would take time for each node."""
 LISTED = "key, length(value), created, updated, expires"
 
 
@@ -89,12 +89,12 @@ async def list_children(service: Service, request: ChildrenRequest) -> Children:
 
 
 def range_from(whole: Range, start: str) -> Range:
-    """Return the range from a position, which a caller may have made up."""
+    """Return the part of a range from a position on. A caller may have made up the position."""
     return whole._replace(start=max(whole.start, start))
 
 
 def condition_of(*, never_expires: bool) -> str:
-    """Return the condition on records that exist, and never expire if that is asked for."""
+    """Return the SQL condition for existing records, or only those that never expire."""
     return f"{ALIVE} AND expires IS NULL" if never_expires else ALIVE
 
 
@@ -228,7 +228,7 @@ def shown_record(row: Row, now_ms: int) -> Record:
 def version_of(row: Row) -> str:
     """Return a text that differs for each value and expiry of a record.
 
-    The time of the last write would not do: a test may have stopped the clock.
+    The time of the last write alone is not enough: a test may have stopped the clock.
     """
     return hashlib.sha256(b"%d %r " % (row.updated, row.expires) + row.value).hexdigest()[:32]
 

@@ -14,20 +14,20 @@ MOST: Final = 500
 
 
 class RecentRequests:
-    """The last 500 requests. Used in the event loop's thread only."""
+    """The last 500 requests. Use it in the event loop's thread only."""
 
     def __init__(self) -> None:
         self._entries: deque[Entry] = deque(maxlen=MOST)
         self._number = 0
 
     def begin(self, method: str, path: str, now_ms: int) -> Entry:
-        """Return an entry for a request that begins. It is kept once it ends."""
-        # Until the end, minus the moment of the beginning.
+        """Return an entry for a request that begins. It is kept once the request ends."""
+        # Until `end`, this is minus the start time.
         began_ms = -time.perf_counter() * 1000
         return Entry(at=now_ms, method=method, path=path, faults=[], milliseconds=began_ms)
 
     def end(self, entry: Entry, answer: Response | None, faults: Iterable[str]) -> None:
-        """Keep the entry of a request that has ended with this response; None: without one."""
+        """Keep the entry of a request that ended with this response; None if it got none."""
         self._number += 1
         entry.number = self._number
         if answer is not None:

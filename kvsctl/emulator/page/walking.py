@@ -1,7 +1,7 @@
-"""All records of a prefix, in pieces of work that are so short that other requests get their turn.
+"""Walk all records of a prefix in pieces of work, short enough to let other requests in between.
 
 SQLite needs about 0.3 s to read the sizes of a million records. As one piece of work, that would
-hold up every other request for so long.
+hold up every other request.
 """
 
 from collections.abc import AsyncGenerator, Callable
@@ -33,9 +33,10 @@ def range_of(bucket: int, prefix: str) -> Range:
 def select(
     store: Store, columns: str, within: Range, condition: str, rest: str = "", **values: Any
 ) -> list[Any]:
-    """Return rows of a range. Call it in the work of the store.
+    """Return rows of a range. Call it in the store's work.
 
-    `condition` is one on each record, `rest` follows it; `values` are those of their parameters.
+    `condition` selects records, and `rest` follows it in the statement. `values` are the parameters
+    of both.
     """
     return store.connection.execute(
         f"SELECT {columns} FROM record WHERE bucket = :bucket AND key >= :start AND key < :stop"  # noqa: S608

@@ -83,7 +83,7 @@ def is_of_type(value: object, kind: str) -> bool:
 
 
 def is_storable(value: int | Decimal) -> bool:
-    """Return whether a float attribute may have this value: its size and digits are limited."""
+    """Return whether a float attribute can have this value: size and digits are limited."""
     number = Decimal(value)
     if number.is_zero():
         return True

@@ -55,7 +55,7 @@ def positions(index: Index, value: Mapping[str, Any]) -> tuple[str, Scalar] | No
 
 
 class Indexing:
-    """The `indexed` table, kept in step with the records. Used in the work of a store only."""
+    """The `indexed` table, kept in step with the records. Use it in the store's work only."""
 
     def __init__(
         self, connection: sqlite3.Connection, entities: Mapping[str, Entity] | None

@@ -12,7 +12,7 @@ from kvsctl.emulator.storage.rows import FIELDS, LAST, Row, as_row, lower_bound
 
 
 class PastVersions:
-    """The replaced versions of the records of one database. Used in the work of a store only."""
+    """The replaced versions of the records of one database. Use it in the store's work only."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection

@@ -1,7 +1,7 @@
 """Read the custom entities of an app's `manifest.yml`, from `app.storage.entities`.
 
-The rules are those of the vendor's validator (npm `@forge/manifest`), which the tests ask. Some of
-the documentation's rules are stricter than the validator, and hold here too:
+The rules are those of the vendor's validator (npm `@forge/manifest`): the tests compare the two.
+Some of the documentation's rules are stricter than the validator, and are enforced here:
 
 - at most 20 entities, each declared once, and each index of an entity declared once;
 - an index name has 3 to 50 characters of `a-zA-Z0-9:-_.`;

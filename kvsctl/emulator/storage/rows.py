@@ -1,4 +1,4 @@
-"""The SQL statements on records. Used in the work of a store only.
+"""The SQL statements on records. Use them in the store's work only.
 
 Times are milliseconds since the epoch. A record that expired at or before `gone_ms` does not exist
 any more; the expiry modes differ in this one number only.
@@ -31,9 +31,9 @@ as_row: Callable[[tuple[Any, ...]], Row] = partial(tuple.__new__, Row)
 
 
 def lower_bound(prefix: str, after: str | None) -> tuple[str, str]:
-    """Return where a page begins: the beginning of a condition on the key, and its value.
+    """Return the lower bound of a page: the start of a condition on the key, and its value.
 
-    SQLite searches its tree for one lower bound only. With two, it may read every key between.
+    SQLite searches its tree for one lower bound only. With two, it can read every key between them.
     """
     return ("key >=", prefix) if after is None or after < prefix else ("key >", after)
 
@@ -126,7 +126,7 @@ class Rows:
         return list(map(as_row, found.fetchall()))
 
     def purge(self, gone_ms: int) -> int:
-        """Delete the records that do not exist any more, and return how many."""
+        """Delete the records that are gone, and return their number."""
         return self._connection.execute(
             "DELETE FROM record WHERE expires <= ?", (gone_ms,)
         ).rowcount
@@ -147,8 +147,8 @@ class Rows:
         return map(as_row, found)
 
     def _select(self, count: int) -> str:
-        # Searching for one key after the other takes two thirds of what IN takes, which sorts them.
-        # SQLite joins the JSON, as returning 25 rows takes longer than returning one.
+        # A search key by key takes two thirds of the time of IN, which sorts the keys.
+        # SQLite joins the JSON because returning 25 rows takes longer than returning one.
         sql = self._selects[count] = (
             f"WITH asked (one) AS (VALUES {','.join(['(?)'] * count)})"  # noqa: S608
             """ SELECT count(*), CAST("""

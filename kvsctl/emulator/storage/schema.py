@@ -2,8 +2,8 @@
 
 The file is created with mode 600; a wider mode is narrowed. It uses WAL with synchronous=NORMAL, so
 a process that is killed at any moment loses nothing that was committed. `application_id` identifies
-the file as kvsctl's; `user_version` is its format version. Where the file cannot be written, it is
-opened for reading only.
+the file as kvsctl's; `user_version` is its format version. A file that cannot be written is opened
+read-only.
 """
 
 import errno
@@ -35,7 +35,7 @@ _FAILING = {
     sqlite3.SQLITE_PROTOCOL,
     sqlite3.SQLITE_READONLY,
 }
-"""What SQLite answers if the file, its disk or its folder is at fault, not the statement."""
+"""SQLite's error codes for a fault of the file, its disk or its folder, not of the statement."""
 
 # Buckets are never deleted, so that every process may cache their numbers.
 SCHEMA = """
@@ -138,10 +138,10 @@ def _connected(
 
 
 def _read_only(path: Path) -> sqlite3.Connection | None:
-    """Open an existing database for reading; return None if it cannot be opened so either.
+    """Open an existing database read-only; return None if that fails, too.
 
-    In a folder that cannot be written, SQLite cannot make the files that readers share. Then the
-    file is opened as one that nobody changes, unless a log beside it holds newer records.
+    In a read-only folder, SQLite cannot create the files that readers share. The file is then
+    opened as immutable, unless a log beside it holds newer records.
     """
     uri = path.absolute().as_uri()
     log = path.with_name(path.name + "-wal")
@@ -163,7 +163,7 @@ def _require_current(connection: sqlite3.Connection, path: Path | str) -> None:
 
 
 def _make_private(path: Path) -> None:
-    """Create the file, or narrow the mode of the one that is there. Raise OSError.
+    """Create the file, or narrow the mode of an existing one. Raise OSError.
 
     Raise EmulatorError if it is not a regular file, or if others may read or write it and its mode
     cannot be narrowed.
@@ -175,11 +175,11 @@ def _make_private(path: Path) -> None:
         is_regular = stat.S_ISREG(os.fstat(fd).st_mode)
     finally:
         os.close(fd)
-    if not is_regular:  # nobody else could use the null device with a mode of 600
+    if not is_regular:  # with mode 600, other users could not use the null device
         raise EmulatorError(f"cannot open {path}: not a regular file")
     if os.name != "posix":
-        return  # modes mean nothing else there than read-only
-    # SQLite follows a link to the database, but no link to the files beside it.
+        return  # there, a mode only says whether a file is read-only
+    # SQLite follows a link to the database, but not a link to the files beside it.
     found = Path(os.path.realpath(path))
     for name in ("", "-wal", "-shm"):
         file = found.with_name(found.name + name)
@@ -226,8 +226,8 @@ def _statements() -> list[str]:
 
 
 def _is_current(connection: sqlite3.Connection, path: Path | str) -> bool:
-    # One statement, so that the three values are of one moment: another process may be creating
-    # the tables now.
+    # One statement reads the three values at one moment: another process may be creating the
+    # tables now.
     owner, version, tables = connection.execute(
         "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)"
         " FROM pragma_application_id, pragma_user_version"

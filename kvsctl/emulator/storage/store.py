@@ -1,9 +1,9 @@
 """The database and its transactions: one piece of work at a time, done by one thread.
 
-Work runs in the order in which it was submitted. Only a read may run sooner, on the event loop,
-while the thread is idle: handing it over takes longer than most reads. The work of a write
-transaction is applied whole or not at all, and once its result is there, a killed process does not
-lose it. Several processes may use the same file at the same time: writers wait for each other.
+Work runs in the order in which it was submitted. A read may run on the event loop instead, while
+the thread is idle: handing it over takes longer than most reads. A write transaction is applied
+whole or not at all. Once its result is returned, it survives a kill of the process. Several
+processes can use the same file at the same time: writers wait for each other.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from kvsctl.emulator.storage.worker import End, Job, Worker
 T = TypeVar("T")
 
 _TOGETHER_SECONDS: Final = 0.002
-"""How long the result of a job may wait for the jobs after it to begin."""
+"""How long further jobs may begin before the results of the first ones are returned."""
 
 
 class Store:
@@ -39,7 +39,7 @@ class Store:
         self.path = path
         self._reads_on_loop = reads_on_loop
         self.connection = schema.connect(path)
-        # Nobody must close a store: what is answered is safe. Python warns of open connections.
+        # A store need not be closed: what is answered is safe. Python warns of open connections.
         weakref.finalize(self, self.connection.close).atexit = False
         self.rows = Rows(self.connection, keep_expiry=keep_expiry)
         self._worker = Worker(self._do_some)
@@ -50,7 +50,7 @@ class Store:
 
         With `writes`, it is one write transaction: if it raises, nothing of it is applied. Raise
         DatabaseFailed, with nothing applied, if the database file cannot be read or written, or if
-        the system refuses the thread. Raise ConnectionLost if the store is closed.
+        no thread can be started. Raise ConnectionLost if the store is closed.
         """
         may_run_at_once = self._reads_on_loop and not writes
         if may_run_at_once:
@@ -89,7 +89,7 @@ class Store:
         return result
 
     def finish(self) -> None:
-        """Finish the submitted work and take no more. The connection then is the caller's."""
+        """Finish the submitted work and take no more. The caller can then use the connection."""
         if not self._finished:
             self._finished = True
             self._worker.close()
@@ -100,7 +100,7 @@ class Store:
         self.connection.close()
 
     def _do_some(self, jobs: deque[Job]) -> list[End]:
-        """Do jobs from the left for a short time; see Worker."""
+        """Run jobs from the left for a short time; see Worker."""
         deadline = time.monotonic() + _TOGETHER_SECONDS
         ends: list[End] = []
         while jobs and (not ends or time.monotonic() < deadline):
@@ -111,7 +111,7 @@ class Store:
         return ends
 
     def _write_together(self, jobs: deque[Job], deadline: float) -> list[End]:
-        """Do the writes at the left in one transaction, because a commit costs as much as a write.
+        """Run the leading writes in one transaction, because a commit costs as much as a write.
 
         A write that fails is undone alone. No result is returned before the commit.
         """
@@ -130,7 +130,7 @@ class Store:
         return ends
 
     def _end_apart(self, job: Job) -> End:
-        """Do one of several jobs in a transaction. Raise its exception if it undid all of them."""
+        """Run one job of a shared transaction. Raise its exception if it undid the transaction."""
         self.connection.execute("SAVEPOINT job")
         end = self._end_of(job)
         if end.failure is not None:

@@ -1,7 +1,7 @@
-"""The thread that does the jobs of a store, off the event loop.
+"""The thread that runs the jobs of a store, off the event loop.
 
 Handing a job to a thread and its result back costs about as much as the job itself. So the thread
-takes all the jobs that wait, and hands back all their results at once.
+takes all waiting jobs, and hands back their results together.
 """
 
 import asyncio
@@ -34,11 +34,11 @@ class End(NamedTuple):
 
 
 class Worker:
-    """A thread that does jobs in the order in which they are submitted.
+    """A thread that runs jobs in the order in which they are submitted.
 
-    `do` is a method that removes at least one job from the left, does it, and returns how each of
-    them ended. It must not raise. The thread does not keep its object alive between jobs, and ends
-    once nothing else does.
+    `do` is a method that removes one or more jobs from the left, runs them, and returns how each
+    ended. It must not raise. Between jobs, the thread does not keep the method's object alive. It
+    ends once that object is gone.
     """
 
     def __init__(self, do: Callable[[deque[Job]], list[End]]) -> None:
@@ -48,7 +48,7 @@ class Worker:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Start the thread unless it runs. Raise RuntimeError if the system refuses it."""
+        """Start the thread unless it runs. Raise RuntimeError if the system cannot start it."""
         if self._thread is None:
             # A daemon thread, so that a process can exit without closing the store.
             working = (self._do, self._submitted, self._doing)
@@ -98,11 +98,11 @@ def _work(
             if not jobs:
                 continue
             if (do := method()) is None:
-                return  # nobody waits for these jobs
+                return  # the object is gone, and with it the callers of these jobs
             with doing:
                 ends = do(jobs)
             _hand_back(ends)
-            del do, ends  # or they would keep the object until the next job
+            del do, ends  # they would keep the object alive until the next job
 
 
 def _hand_back(ends: Iterable[End]) -> None:

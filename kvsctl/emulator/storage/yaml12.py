@@ -2,8 +2,8 @@
 
 PyYAML alone follows YAML 1.1: it reads `on` and `no` as booleans, `012` as octal and `2026-01-01`
 as a date, merges `<<`, and lets the last of two equal keys win. Here it only splits the text into
-events. Unlike PyYAML's own constructor, this one does not recurse, so that no depth of nesting
-exhausts the stack. Tags and documents in YAML 1.1 are refused: a manifest needs neither.
+events. Unlike PyYAML's own constructor, this one does not recurse, so that deep nesting cannot
+exhaust the stack. Tags and documents in YAML 1.1 are refused: a manifest needs neither.
 """
 
 import re
@@ -180,7 +180,7 @@ def _resolved(text: str) -> object:
 
 
 def _key(value: object) -> str:
-    """Return a scalar as JavaScript writes it as a key. Numbers only need to begin alike."""
+    """Return a scalar as JavaScript writes it as a key. Only the start of a number must match."""
     if value is None:
         return ""
     if isinstance(value, bool):

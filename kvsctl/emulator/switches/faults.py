@@ -43,7 +43,7 @@ class Draw:
     plan: FaultPlan
     chance: random.Random = field(repr=False)
     of_records: set[str] = field(default_factory=set)
-    """The names of the faults that records or a cursor of the request got."""
+    """The names of the faults of single records or of the cursor."""
 
     @property
     def names(self) -> list[str]:
@@ -110,7 +110,7 @@ class Draw:
 
 
 class Faults:
-    """The source of draws, one per request in order. Used in the event loop's thread only."""
+    """The source of draws, one per request in order. Use it in the event loop's thread only."""
 
     def __init__(self, plan: FaultPlan, sleep: Sleep = asyncio.sleep) -> None:
         self.plan = plan
@@ -134,7 +134,7 @@ class Faults:
         return Draw(kind, source.uniform(*plan.latency_ms) / 1000, plan, source)
 
     def check_token(self, bearer: str | None, now_ms: int) -> None:
-        """Raise Refusal (401) if the lifetime of the token, counted from its first use, is over."""
+        """Raise Refusal (401) if the token has expired. Its lifetime begins at its first use."""
         lifetime = self.plan.token_lifetime
         if lifetime is None or bearer is None:
             return

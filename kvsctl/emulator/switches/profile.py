@@ -30,13 +30,13 @@ CHOICES: Final[Mapping[str, tuple[object, ...]]] = {
     "refused-cost": ("free", "size"),
     ANNOUNCES: ("retry-after", "reset", "nothing"),
 }
-"""The answers that are one of a few values."""
+"""The answers with a fixed set of values."""
 _LIMITS: Final = ("batch_bytes", "unit_bytes")
 _MOST: Final = 10**12
 
 
 class Profile(msgspec.Struct, frozen=True):
-    """The settings of an emulator by name, as far as they were found out."""
+    """The settings of an emulator by name, as far as they are known."""
 
     answers: Mapping[str, Any]
     limits: Mapping[str, int]

@@ -32,7 +32,7 @@ class QuotaOptions:
     batches_per_minute: int | None = None
     """Batch requests of all kinds; None for no such quota. An older page names 45."""
     minute_seconds: float = 60.0
-    """The length of the quota minute. A short one spares tests the wait."""
+    """The length of the quota minute. A short one makes tests fast."""
     window: Literal["fixed", "sliding", "bucket"] = "fixed"
     announces: Literal["retry-after", "reset", "nothing"] = "retry-after"
     """The header of a 429: `Retry-After` in seconds, `X-RateLimit-Reset` as a time, or neither."""
@@ -139,7 +139,7 @@ WINDOWS: dict[str, Callable[[int, int], Window]] = {
 
 
 class Quota:
-    """The windows of all installations, a few each. Used in the event loop's thread only."""
+    """The windows of all installations, a few each. Use it in the event loop's thread only."""
 
     def __init__(self, options: QuotaOptions) -> None:
         self._options = options
@@ -150,7 +150,7 @@ class Quota:
     ) -> None:
         """Admit and count a request of `units`. Raise Refusal (429) if a quota is used up.
 
-        A refused request uses up none of them.
+        A refused request is not counted.
         """
         amounts = {"requests": 1, cost: units}
         if is_batch and self._options.batches_per_minute is not None:
@@ -172,7 +172,7 @@ class Quota:
         self._admit(installation, {"details": 1}, now_ms)
 
     def _admit(self, installation: str, amounts: dict[str, int], now_ms: int) -> None:
-        """Use these amounts of windows, by their names, or none of them."""
+        """Use these amounts of the named windows, or use none of them and raise Refusal."""
         used = [(self._window(installation, name), amount) for name, amount in amounts.items()]
         wait_ms = max(window.wait_ms(now_ms, amount) for window, amount in used)
         if wait_ms:

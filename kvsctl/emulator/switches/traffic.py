@@ -1,8 +1,8 @@
 """Limits on the traffic to one key, and to one value of an index, per second.
 
 Source: contract, section "Limits". A write counts by the bytes of its value, before it is carried
-out. A read counts by the bytes of its answer, after it. What the service answers past a limit is
-not documented: here it is a 429, as past a quota.
+out. A read counts by the bytes of its answer, afterwards. The service's answer past a limit is not
+documented: here it is a 429, as past a quota.
 """
 
 from collections.abc import Hashable, Iterator
@@ -48,9 +48,9 @@ _QUERY = msgspec.json.Decoder(_Query)
 
 
 class Traffic:
-    """The bytes of the last second, by key and index value. Used in the event loop's thread only.
+    """The bytes of the last second, by key and index value. Use it in the event loop's thread only.
 
-    Bodies that are not what their route expects carry nothing: the operation refuses them.
+    A body that its route does not expect counts nothing: the operation refuses it.
     """
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class Traffic:
         self._sweep_at = WINDOWS_MOST
 
     def wait_to_write(self, installation: str, route: str, body: bytes, now_ms: int) -> int:
-        """Count a write. Return how long to wait instead, in milliseconds, if it is too much."""
+        """Count a write and return 0. Past the limit, return the milliseconds to wait instead."""
         bytes_of: dict[Hashable, int] = {}
         for one in _written(route, body):
             bytes_of["write", installation, _space(route), one.entity_name, one.key] = len(
@@ -69,7 +69,7 @@ class Traffic:
     def wait_to_read(
         self, installation: str, route: str, body: bytes, answer: bytes, now_ms: int
     ) -> int:
-        """Count an answer. Return how long to wait instead, in milliseconds, if it is too much."""
+        """Count an answer and return 0. Past the limit, return the milliseconds to wait instead."""
         if route in QUERIES:
             try:
                 asked = _QUERY.decode(body)
@@ -103,8 +103,8 @@ class Traffic:
             self._windows = {
                 other: one for other, one in self._windows.items() if one[1] > now_ms - SECOND_MS
             }
-            # All may be of this second, or the clock may stand still: sweep again only once there
-            # are twice as many, so that a sweep costs each key the same however many there are.
+            # All may be from this second, or the clock may be frozen. Sweep again only once there
+            # are twice as many, so that the cost for each key stays constant.
             self._sweep_at = max(WINDOWS_MOST, 2 * len(self._windows))
         window, _ = self._windows.get(place) or (RollingWindow(limit, SECOND_MS), 0)
         self._windows[place] = (window, now_ms)
@@ -129,7 +129,7 @@ def _written(route: str, body: bytes) -> Iterator[_Item]:
 
 
 def _read(route: str, answer: bytes) -> Iterator[_Item]:
-    """Yield the items that an answer has."""
+    """Yield the items of an answer."""
     if not answer:
         return
     try:

@@ -1,7 +1,9 @@
-"""`/_emulator/`: control of the emulator by a test. For callers on loopback only,
-with a token if any is configured; with an admin token, for callers with that one, from anywhere.
+"""Control requests below `/_emulator/`, for tests.
 
-POST reset      {"installation"?}         delete all records, or those of one; snapshots stay
+Only callers on loopback may send them, with a token if any is configured. With an admin token, only
+callers with that token may, from any address.
+
+POST reset      {"installation"?}         delete all records, or one installation's; keep snapshots
 POST snapshot   {"name"?}                 save all records under a name
 POST restore    {"name"?}                 return to a snapshot; 404 for an unknown name
 GET  stats                                records, responses and faults so far
@@ -87,8 +89,8 @@ def check_admin(client: object, headers: dict[bytes, bytes], options: EmulatorOp
     """Raise Refusal (401 or 403) unless the caller may use the control requests.
 
     A web page may not, whatever token it has: its requests have an `Origin`, or a `Sec-Fetch-Site`
-    that names another one. With an admin token, only callers with it may, from any address. Without
-    one, only callers on this machine may, with one of the tokens if any are configured.
+    that names another page. With an admin token, only callers with it may, from any address.
+    Without one, only callers on this machine may, with one of the tokens if any are configured.
     """
     if b"origin" in headers or is_of_other_page(headers):
         raise Refusal(403, "FORBIDDEN", "Web pages may not use /_emulator/")
@@ -101,7 +103,7 @@ def check_admin(client: object, headers: dict[bytes, bytes], options: EmulatorOp
 
 
 def reset(service: Service, request: dict[str, Any]) -> dict[str, Any]:
-    """Delete all records of all installations, or those of one. Snapshots stay.
+    """Delete all records, or those of one installation. Snapshots stay.
 
     An installation without records is not an error.
     """

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Drawn once: the operating system's source is so slow that each request would feel it.
+# Read once: the operating system's random source is slow enough to delay every request.
 _TRACE_IDS = itertools.count(int.from_bytes(os.urandom(8)))
 
 
@@ -145,7 +145,7 @@ class Emulator:
                     500, "INTERNAL_SERVER_ERROR", "Internal error: this is a defect of the emulator"
                 )
             )
-        if path != HEALTH_PATH:  # it is asked at intervals, which would blur what a test counts
+        if path != HEALTH_PATH:  # regular health checks would distort the counts of a test
             self.statuses[answer.status] = self.statuses.get(answer.status, 0) + 1
         self._end_entry(entry, answer, draw)
         is_cut = draw is not None and draw.kind == "cut"
@@ -199,7 +199,7 @@ class Emulator:
         return answer if draw is None else draw.after(answer)
 
     async def _charged(self, route: Route, call: Call, entry: Entry | None) -> Response:
-        """Run an operation within the quota, if there is one, and note its units."""
+        """Run an operation within the quota, if there is one, and record its units."""
         cost: Cost = "read" if route.cost == "read" else "write"
         units = 1 if cost == "read" else self._units(len(call.body))
         if route.cost == "delete" and self.options.delete_cost != "size":
@@ -221,7 +221,7 @@ class Emulator:
         return answer
 
     def _count_traffic(self, route: Route, call: Call, answer: bytes | None = None) -> None:
-        """Count what a write carries, before it, or an answer of a read. Raise Refusal (429)."""
+        """Count the bytes of a write before it runs, or of a read's answer. Raise Refusal (429)."""
         if self.quota is None or (answer is None) != (route.cost == "write"):
             return
         place = (call.installation, route.name, call.body)
@@ -309,7 +309,7 @@ def _keys_in(body: bytes) -> int:
 def shown_path(scope: Scope) -> str:
     """Return the path of a request for a log line.
 
-    It is as the caller sent it, percent-encoded; other characters than visible ASCII are escaped.
+    It is as the caller sent it, percent-encoded; all but visible ASCII characters are escaped.
     """
     path: bytes = scope.get("raw_path") or scope["path"].encode("utf-8", "backslashreplace")
     return "".join(chr(byte) if 0x21 <= byte <= 0x7E else f"\\x{byte:02x}" for byte in path)

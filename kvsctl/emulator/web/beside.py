@@ -1,6 +1,6 @@
 """What the emulator serves beside the store: health, contexts, OpenAPI, control, the page.
 
-So are the details of an installation, which the proxy of a container gives.
+The details of an installation, as the proxy of a container returns them, are served here, too.
 """
 
 from typing import TYPE_CHECKING, Final, Protocol
@@ -39,7 +39,7 @@ NOT_FOR_PAGES: Final = (
     ("x-content-type-options", "nosniff"),
     ("cross-origin-resource-policy", "same-origin"),
 )
-"""The headers that keep what a control request answers out of web pages of other servers."""
+"""The headers that keep web pages of other servers from reading answers to control requests."""
 
 
 class Target(AdminTarget, answers.Page, Protocol):
@@ -91,7 +91,7 @@ async def _control(emulator: Target, scope: Scope, receive: Receive) -> Response
 
 
 async def _health(emulator: AdminTarget) -> Response:
-    """Answer any caller, once the store has answered: one that cannot work is not healthy."""
+    """Answer any caller, once the store has answered a query: a failed store is not healthy."""
     connection = emulator.store.connection
     await emulator.store.run(lambda: connection.execute("SELECT 1 FROM setting").fetchone())
     return Response(body=encoded({"status": "ok"}))

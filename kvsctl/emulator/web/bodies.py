@@ -59,7 +59,7 @@ async def parts_of(receive: Receive) -> AsyncIterator[bytes]:
 
 
 async def drain(parts: AsyncIterator[bytes]) -> None:
-    """Read and drop the rest of a body, up to 64 MB, so that the caller reads a refusal."""
+    """Read and drop the rest of a body, up to 64 MB, so that the caller can read the refusal."""
     size = 0
     async for part in parts:
         size += len(part)

@@ -1,6 +1,6 @@
-"""Guards around uvicorn's HTTP protocols: what uvicorn answers as text, drops, or waits for.
+"""Guards around uvicorn's HTTP protocols, where uvicorn answers with text, drops or waits.
 
-- Malformed HTTP is answered with `{code, message}`, as every other refusal.
+- Malformed HTTP is answered with `{code, message}`, like every other refusal.
 - A caller that closes its sending side still gets the answer to its complete requests.
 - A request that is not complete in time is refused and its connection closed. So is one whose
   header never ends.
@@ -49,26 +49,26 @@ class ConnectionGuard(asyncio.Protocol):
         super().connection_lost(exc)
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Do not advise in the log to install support for WebSocket, as uvicorn does.
+        """Suppress uvicorn's advice in the log to install WebSocket support.
 
-        The request is answered as any other.
+        The request is answered like any other.
         """
 
     def data_received(self, data: bytes) -> None:
-        """Parse the data; start or stop the timer by whether they completed a request."""
+        """Parse the data. Stop the timer if a request is complete; otherwise start it."""
         if self._refusal is not None:
             return
         before = self.cycle
         try:
             super().data_received(data)
         except Exception:
-            # uvicorn's protocols do not expect every request that their parsers accept.
+            # uvicorn's protocols fail on some requests that their parsers accept.
             self._refuse(MALFORMED)
             return
         if self._is_in_flight and not self.cycle.more_body:
             self._unwatch()
         elif self._is_in_flight and self.cycle.scope["path"] == IMPORT_PATH:
-            # A whole store may take longer: here the time is that between two parts.
+            # A whole store can take longer: the timer limits the time between two parts.
             self._unwatch()
             self._watch()
         elif self._timer is None and not self.transport.is_closing():
@@ -88,7 +88,7 @@ class ConnectionGuard(asyncio.Protocol):
         return self._has_complete
 
     def on_response_complete(self) -> None:
-        """Close the connection if it cannot bring another request."""
+        """Close the connection if no other request can arrive on it."""
         cast(Any, super()).on_response_complete()
         self._head_bytes = 0
         self._unwatch()
@@ -113,9 +113,9 @@ class ConnectionGuard(asyncio.Protocol):
 
     @property
     def _has_complete(self) -> bool:
-        """Whether a complete request has no answer yet: the last one, or one that it waits for."""
+        """Whether a complete request is unanswered: the last one, or one that is queued."""
         is_last = self._is_in_flight and not self.cycle.more_body
-        return is_last or bool(getattr(self, "pipeline", ()))  # httptools' protocol has one
+        return is_last or bool(getattr(self, "pipeline", ()))  # only httptools' protocol queues
 
     def _watch(self) -> None:
         self._timer = self.loop.call_later(self.request_seconds, self._time_out)

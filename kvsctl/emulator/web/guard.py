@@ -62,7 +62,7 @@ class Guard:
             log.error("%s", failed)
             await self._emulator.refuse(DATABASE_FAILED, send)
         except RuntimeError as error:
-            # uvloop's, for a connection that closed before its answer was written.
+            # uvloop raises it if a connection closed before its answer was written.
             if "handler is closed" not in str(error):
                 raise
             await _disconnected(server_send, receive)
@@ -149,10 +149,10 @@ async def _close_connection(send: Send, receive: Receive, *, gently: bool) -> No
 
 
 async def _disconnected(send: Send, receive: Receive) -> None:
-    """Wait until uvicorn has noticed. Before that, it logs a missing response as an error.
+    """Wait until uvicorn has noticed the lost connection, or it logs a missing response.
 
-    uvicorn notices for the last request of a connection only: another one, which a pipelined
-    request followed, would wait for ever.
+    uvicorn tells only the last request of a connection. An earlier one, followed by a pipelined
+    request, would wait forever: so mark it here.
     """
     cycle: Any = getattr(send, "__self__", None)
     if cycle is not None:

@@ -176,14 +176,14 @@ def _post(name: str, request: Schema, answer: str, *refusals: str) -> Schema:
 
 
 def _admin(operation: Schema) -> Schema:
-    """Return a control request: it may have a body that is too large, or no right to be made."""
+    """Return the operation as a control request, with the refusals that all of them share."""
     refusals = {status: refused() for status in ("400", "401", "403", "413")}
     operation["responses"] |= refusals
     return operation | {"security": [{}, {"bearer": []}], "tags": ["control"]}
 
 
 def refused() -> Schema:
-    """Return the response to a request that is refused."""
+    """Return the response to a refused request."""
     content = json_content(reference("Refusal"))
     return {"description": "The request was refused.", "content": content}
 

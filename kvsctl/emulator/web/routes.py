@@ -14,7 +14,7 @@ INSTALLATION_PATHS = frozenset(
     for version in ("/v1/", "/v0/")
 )
 LISTING = "installations"
-"""What faults call the list of installations."""
+"""The name of the list of installations in fault specs."""
 ADMIN_PREFIX = "/_emulator/"
 IMPORT_PATH = ADMIN_PREFIX + "import"
 PAGE_PATH = "/"
@@ -26,9 +26,9 @@ DETAILS_PREFIX = "/v1/installation/"
 """Before the id of an installation."""
 OPENAPI_PATH = "/openapi.json"
 UNWATCHED_PATHS = frozenset({PAGE_PATH, HEALTH_PATH})
-"""The paths whose requests the page does not show, besides the control requests."""
+"""The paths whose requests the page does not show; it does not show control requests either."""
 GET_PATHS = INSTALLATION_PATHS | {HEALTH_PATH, CONTEXT_PATH, OPENAPI_PATH}
-"""The paths that are served for GET only, besides the control requests."""
+"""The paths that are served for GET only, not counting control requests."""
 
 
 class Route(msgspec.Struct, frozen=True):

@@ -1,8 +1,8 @@
 """The emulator as an HTTP server, on uvicorn.
 
-It listens on loopback by default; any other address requires a token, or the header that the proxy
-of a Forge Container takes. On Ctrl-C, SIGTERM or SIGHUP
-it accepts no new requests, answers the requests in flight and closes the database file.
+It listens on loopback by default; any other address requires a token, or the header for the proxy
+of a Forge Container. On Ctrl-C, SIGTERM or SIGHUP it accepts no new requests, answers the requests
+in flight and closes the database file.
 """
 
 import contextlib
@@ -56,7 +56,7 @@ class ServeOptions:
     seed: tuple[Path, ...] = ()
     """Files of records to load before the server starts."""
     imported: Path | None = None
-    """A file of records to load, which may be missing if it is the one that is exported to."""
+    """A file of records to load. It may be missing if it is also the export file."""
     host_names: frozenset[str] = frozenset()
     """Host names to accept besides localhost, such as the name of a container."""
     request_seconds: float = 60.0
@@ -66,7 +66,7 @@ class ServeOptions:
     verbose: bool = False
     """Log one line per request on the logger `kvsctl.emulator.access`."""
     stop_at_eof: bool = False
-    """Stop when standard input ends: when whoever holds its other end closes it, or dies."""
+    """Stop when standard input ends: when the process at its other end closes it, or dies."""
     emulator: EmulatorOptions = field(default_factory=EmulatorOptions)
 
 
@@ -79,9 +79,9 @@ def serve(
 
     `announce` is called with the URL once the server accepts requests, and `note` with lines on
     what was loaded and exported. Raise `EmulatorError` if the address, the database, a seed or the
-    export's place cannot be used, or if an address other than loopback is given without a token or
-    proxy header that callers must send. Raise `ExportFailed` if the export at the end fails. Raise
-    `EmulatorError`, too, if that export would replace records that are not loaded.
+    export file cannot be used, if an address other than loopback is given without a token or proxy
+    header that callers must send, or if the export would replace records that are not loaded.
+    Raise `ExportFailed` if the export at the end fails.
     """
     _require_loaded(options)
     # The event loop and the store's thread pass the interpreter to each other at every request.
@@ -108,7 +108,7 @@ class Running:
 def running(options: ServeOptions) -> Iterator[Running]:
     """Serve from a thread until the block ends. Raise the same errors as `serve`.
 
-    An earlier export is replaced, loaded or not: tests that export run again and again.
+    An earlier export is replaced even if it is not loaded, because tests run again and again.
     """
     with _opened(options, log.info) as (listener, emulator):
         ready = threading.Event()
@@ -145,7 +145,7 @@ def _opened(
             load_seed(path, emulator.service, store)
         if options.imported is not None:
             _load(options.imported, emulator, note)
-        # Only now: a client is answered at once or refused, but does not wait for the load.
+        # Only now, so that a client is refused until the load is done, and does not wait for it.
         with _listening_errors(options):
             listener.listen(2048)
         yield listener, emulator
@@ -159,7 +159,7 @@ def _require_loaded(options: ServeOptions) -> None:
     loaded = options.seed if options.imported is None else (*options.seed, options.imported)
     if any(is_same_file(export_file, file) for file in loaded):
         return
-    # An import into a database would replace what is newer there.
+    # An import into a database would replace newer records there.
     load = f"Load them with --import {export_file}, g" if str(options.db) == MEMORY else "G"
     raise EmulatorError(
         f"the export would replace {export_file}: it has records that are not loaded",
@@ -168,7 +168,10 @@ def _require_loaded(options: ServeOptions) -> None:
 
 
 def _has_records(export_file: Path) -> bool:
-    """Return whether the export would replace records. Raise `EmulatorError` for another file."""
+    """Return whether the export would replace records.
+
+    Raise `EmulatorError` if the file is not an export.
+    """
     if not export_file.is_file():
         return False
     try:
@@ -181,7 +184,7 @@ def _has_records(export_file: Path) -> bool:
 
 
 def _load(path: Path, emulator: Emulator, note: Callable[[str], None]) -> None:
-    """Load the file of an earlier export. It may be missing if it is the one to export to."""
+    """Load the file of an earlier export. It may be missing if it is also the export file."""
     export_file = emulator.options.export_file
     if not path.exists() and export_file is not None and is_same_file(path, export_file):
         note(f"{path} is not there yet: starting without its records")
@@ -210,8 +213,8 @@ def counted(records: int) -> str:
 def bound(options: ServeOptions) -> socket.socket:
     """Return a socket that is bound to the address, and does not listen yet.
 
-    Raise `EmulatorError` if the address cannot be used, or if it is not loopback and no token or
-    proxy header is asked of callers.
+    Raise `EmulatorError` if the address cannot be used, or if it is not loopback and callers need
+    not send a token or proxy header.
     """
     is_closed = options.emulator.tokens or options.emulator.accepts_proxy_header
     if not is_loopback(options.host) and not is_closed:
@@ -244,7 +247,7 @@ def _listening_errors(options: ServeOptions) -> Iterator[None]:
 
 def _stop_at_eof(server: "_Server") -> None:
     """Wait for the end of standard input, then stop the server as a signal does."""
-    # Not through sys.stdin: its lock, held by this thread, would block the interpreter's end.
+    # Not through sys.stdin: this thread would hold its lock, and block the exit of Python.
     with contextlib.suppress(OSError):
         while os.read(0, 65536):
             pass

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 async def transfer(emulator: AdminTarget, action: str, scope: Scope, receive: Receive) -> Response:
-    """Carry out one of TRANSFERS. Raise Refusal if it cannot be."""
+    """Carry out one of TRANSFERS. Raise Refusal if it fails."""
     if action == "import":
         return await _import(emulator, receive)
     limit = emulator.options.limits.batch_bytes
@@ -50,7 +50,7 @@ async def _parts(
 ) -> AsyncGenerator[bytes, None]:
     """Yield the parts of an export until its end, or until the caller leaves.
 
-    Raise ConnectionLost if the database fails, so that the caller does not take half for the whole.
+    Raise ConnectionLost if the database fails, so that the caller notices the truncated export.
     """
     has_left = asyncio.ensure_future(_disconnected(receive))
     try:
@@ -87,7 +87,7 @@ async def _save(emulator: AdminTarget, body: bytes) -> Response:
 
 
 async def _import(emulator: AdminTarget, receive: Receive) -> Response:
-    """Load a body in blocks of whole lines. What came before a bad block stays loaded."""
+    """Load a body in blocks of whole lines. The blocks before a bad one stay loaded."""
     parts = parts_of(receive)
     loaded = number = 0
     try:
@@ -104,7 +104,7 @@ async def _import(emulator: AdminTarget, receive: Receive) -> Response:
 async def _blocks(parts: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
     """Yield blocks of lines, with a bounded number of lines and bytes.
 
-    A line that is longer than any that is loaded comes as it is so far, to be refused.
+    A line over the length limit is yielded as far as it was read, to be refused.
     """
     rest = b""
     block: list[bytes] = []

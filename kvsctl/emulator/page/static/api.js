@@ -5,7 +5,7 @@ import { askToken } from "./token.js";
 const BASE = "/_emulator/page/api/";
 let token = null;
 
-// A refused request: `code` and `message` as the emulator says them.
+// A refused request, with the `code` and `message` of the emulator.
 export class Refused extends Error {
   constructor(code, message) {
     super(message);
@@ -46,7 +46,7 @@ async function fetched(name, body) {
   try {
     return await fetch(BASE + name, options);
   } catch {
-    throw new Refused("NO_RESPONSE", "The emulator does not answer: does it still run?");
+    throw new Refused("NO_RESPONSE", "The emulator does not answer: is it still running?");
   }
 }
 

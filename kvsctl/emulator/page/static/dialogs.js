@@ -30,7 +30,7 @@ export function answered(dialog, cancel, accept) {
   });
 }
 
-// Ask before something is done that cannot be undone. Return whether the answer is yes.
+// Ask before doing something that cannot be undone. Return whether the answer is yes.
 export async function ask(title, paragraphs, yes) {
   byId("question-title").replaceChildren(title);
   byId("question-text").replaceChildren(...paragraphs);

@@ -1,4 +1,4 @@
-// Elements, made of text only: nothing on this page makes HTML of a string.
+// Elements, made from text only: nothing on this page makes HTML from a string.
 
 export const byId = (id) => document.getElementById(id);
 
@@ -17,8 +17,8 @@ export function make(tag, attributes = {}, ...children) {
 const ODD = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]|(?! )\p{Zs}/gu;
 const LAYOUT = /[\t\n\r]/;
 
-// Return a text as nodes, with its odd characters as JSON escapes them. `hasLayout`: its tabs and
-// line ends stay.
+// Return a text as nodes, with its odd characters as JSON escapes. `hasLayout`: keep tabs and line
+// ends.
 export function visible(text, { hasLayout = false } = {}) {
   const nodes = [];
   let at = 0;
@@ -30,7 +30,7 @@ export function visible(text, { hasLayout = false } = {}) {
   return [...nodes, text.slice(at)];
 }
 
-// Return how many characters of a text, besides its layout, would be escaped.
+// Return how many characters of a text would be escaped, not counting tabs and line ends.
 export function countOdd(text) {
   return [...text.matchAll(ODD)].filter(([found]) => !LAYOUT.test(found)).length;
 }
@@ -45,7 +45,7 @@ function escaped(text) {
   return [...text.split("").keys()].map((at) => `\\u${unit(at)}`).join("");
 }
 
-// Return a key, or a part of one, that cannot reorder what stands beside it.
+// Return a key, or a part of one, as an element that cannot reorder the text beside it.
 export function keyText(text) {
   const [, before, inner, after] = /^( *)(.*?)( *)$/su.exec(text);
   const spaces = (some) => (some ? [make("span", { class: "odd" }, escaped(some))] : []);

@@ -1,4 +1,4 @@
-// Edit a record. What is saved replaces only the version that was read.
+// Edit a record. A save replaces only the version that was read.
 
 import { ask } from "./api.js";
 import { answered, ask as askPerson } from "./dialogs.js";
@@ -37,7 +37,7 @@ class Editing {
     for (const element of [part.amount, part.unit]) {
       element.addEventListener("input", () => (form.elements.expiry.value = "after"), { signal });
     }
-    // The browser stops a save and says why: what an earlier one was refused for is past.
+    // The browser blocks a save and says why, so clear the error of an earlier save.
     form.addEventListener("invalid", () => this.#showProblem(""), { signal, capture: true });
     part.escape.addEventListener("click", () => {
       part.text.value = escapeOdd(part.text.value);
@@ -119,7 +119,7 @@ class Editing {
     await this.#readAgain(() => form.requestSubmit());
   }
 
-  // Read the record as it is now: the next save replaces that.
+  // Read the record again, so that the next save replaces this version.
   async #readAgain(then) {
     try {
       this.#record = await ask("record", { ...this.#store, key: this.#record.key });

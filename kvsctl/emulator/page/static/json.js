@@ -1,5 +1,5 @@
 // An exact reader of JSON: every value keeps its own text, so `1.0` stays `1.0`, and an integer of
-// twenty digits keeps all of them. A member that occurs twice is there twice.
+// twenty digits keeps all of them. A repeated member is kept each time.
 
 const TOKEN = /[\t\n\r ]*(?:([{}[\],:])|("(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*")|(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)|(true|false|null))/y;
 const SPACE = /[\t\n\r ]*$/y;

@@ -49,7 +49,7 @@ export class Keys {
     };
   }
 
-  // The data of the marked nodes, without those below another one.
+  // The data of the marked nodes, without those below another marked node.
   get marked() {
     const all = this.#tree.marked.map((node) => node.data);
     const prefixes = all.filter((one) => one.prefix !== undefined).map((one) => one.prefix);
@@ -85,7 +85,7 @@ export class Keys {
     this.#tree.relabel(node);
   }
 
-  // Take nodes out, by the data of nodes.
+  // Remove nodes, by their data.
   remove(all) {
     const gone = new Set(all.map((one) => one.prefix ?? one.record.key));
     const isGone = ({ data }) => data && gone.has(data.prefix ?? data.record?.key);
@@ -147,7 +147,7 @@ export class Keys {
     byId("download").replaceChildren(count ? "Download marked" : "Download all");
   }
 
-  // Count all that is listed; a large store is counted after its first keys are shown.
+  // Count all that is listed. The first keys of a large store are shown before the count ends.
   async #count() {
     const turn = ++this.#countTurn;
     const place = byId("count");

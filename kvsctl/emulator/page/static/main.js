@@ -1,4 +1,4 @@
-// The page: choose a store, list its keys, show a record, and what a person does with them.
+// The page: choose a store, list its keys, and show, edit, download and delete records.
 
 import { ask } from "./api.js";
 import { byId, make, visible } from "./dom.js";

@@ -1,21 +1,21 @@
-// What the page says at its bottom, and to a screen reader.
+// Messages at the bottom of the page, which screen readers read out.
 
 import { byId, visible } from "./dom.js";
 
-// Say how something ended well.
+// Report a success.
 export function say(text) {
   byId("problem").replaceChildren();
   byId("status").replaceChildren(...visible(text));
 }
 
-// Say what failed, with its code.
+// Report a failure, with its code.
 export function complain(error) {
   byId("status").replaceChildren();
   const code = error.code === undefined ? "" : `${error.code}: `;
   byId("problem").replaceChildren(...visible(code + error.message));
 }
 
-// Return a function that does the same and reports what it throws.
+// Return a function that does the same, but reports errors instead of throwing them.
 export function reporting(work) {
   return async (...given) => {
     try {

@@ -1,4 +1,4 @@
-// Delete records, after a person was asked.
+// Delete records, after asking a person.
 
 import { ask } from "./api.js";
 import { ask as askPerson } from "./dialogs.js";
@@ -9,8 +9,8 @@ import { say } from "./notices.js";
 const SHOWN = 5;
 const KEYS_AT_ONCE = 1000;
 
-// Delete the records of nodes, by their data. Return `isDone`, whether all of them are deleted, and
-// `deleted`, how many records are.
+// Delete the records of nodes, by their data. Return `isDone` (whether all were deleted) and
+// `deleted` (how many were).
 export function remove(store, nodes) {
   return new Removing(store, nodes).run();
 }
@@ -40,7 +40,7 @@ class Removing {
     return this.#end(true);
   }
 
-  // Ask a person before these keys, and all that begin with these prefixes, are deleted.
+  // Ask a person to confirm deleting these keys, and all keys with these prefixes.
   async #agree(keys, prefixes, ...why) {
     let count = keys.length;
     for (const prefix of prefixes) {
@@ -53,7 +53,7 @@ class Removing {
     return askPerson(`${yes}?`, [...why, ...question(this.#store, prefixes, keys)], yes);
   }
 
-  // Delete all records with a prefix. Return false if a person does not want that after all.
+  // Delete all records with a prefix. Return false if a person declines when asked again.
   async #deleteAll(prefix) {
     for (let deleted = 0; ; ) {
       let found;
@@ -72,7 +72,7 @@ class Removing {
     }
   }
 
-  // Return this prefix and those after it, which are not deleted yet.
+  // Return this prefix and the later ones, which are not deleted yet.
   #left(prefix) {
     const prefixes = [...this.#agreed.keys()];
     return prefixes.slice(prefixes.indexOf(prefix));

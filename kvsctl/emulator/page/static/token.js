@@ -4,7 +4,7 @@ import { answered } from "./dialogs.js";
 import { byId } from "./dom.js";
 
 let asking = null;
-// The browser stops an answer without a token and says why: the refusal was of an earlier one.
+// The browser blocks an empty answer and says why, so clear the refusal of an earlier token.
 byId("token").addEventListener("invalid", () => byId("token-problem").replaceChildren(), { capture: true });
 
 // Return a token that a person gives, or null. Requests that wait for it share one dialog.

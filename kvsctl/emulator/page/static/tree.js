@@ -6,7 +6,7 @@ const TYPING_MS = 700;
 let ids = 0;
 
 // A node: `label` is an array of nodes to show. `load(cursor)` returns `{nodes, cursor}`, the next
-// part of its children; a node without it is a leaf. `data` is the owner's.
+// part of its children; a node without it is a leaf. `data` belongs to the caller.
 export class Node {
   constructor({ label, name, load = null, data = null, canMark = false }) {
     Object.assign(this, { label, name, load, data, canMark });
@@ -32,7 +32,7 @@ export class Tree {
     root.addEventListener("click", (event) => this.#click(event));
   }
 
-  // Replace all nodes by those that `load` returns. Return how many it returned.
+  // Replace all nodes with those that `load` returns. Return their number.
   async show(load) {
     const turn = ++this.#turn;
     const hadFocus = this.#root.contains(document.activeElement);
@@ -65,13 +65,13 @@ export class Tree {
     if (item) item.firstElementChild.lastElementChild.replaceChildren(...node.label);
   }
 
-  // Say which leaf is open.
+  // Show which leaf is open.
   setCurrent(node) {
     this.#root.querySelector("[aria-current]")?.removeAttribute("aria-current");
     this.#itemOf(node)?.setAttribute("aria-current", "true");
   }
 
-  // Remove nodes, and parents that are empty then. The focus moves to what is nearest.
+  // Remove nodes, and parents that become empty. The focus moves to the nearest node.
   remove(nodes) {
     const hadFocus = this.#root.contains(document.activeElement);
     const itemOf = new Map(this.#items().map((item) => [this.#nodes.get(item), item]));
@@ -276,7 +276,7 @@ export class Tree {
     return (isOpen && item.children[1]?.firstElementChild) || this.#after(item);
   }
 
-  // The node that follows all that is in this one.
+  // The next node after this one and its descendants.
   #after(item) {
     for (let one = item; one; one = this.#parent(one)) {
       if (one.nextElementSibling) return one.nextElementSibling;
