@@ -4,5 +4,5 @@
 
 - `function`: the function as a file of an app, and the names that it shares with kvsctl.
 - `app_folder`: write the file into an app, and remove it.
-- `steps`: what the user does before and after, as text.
+- `steps`: the user's next steps, as text.
 """

@@ -21,15 +21,14 @@ _SOURCES: Final = "src"
 _RESOLVED: Final = (".tsx", ".jsx", TYPESCRIPT, JAVASCRIPT, ".cjs")
 """The suffixes under which Forge looks for the file of a handler."""
 _MOST_BYTES: Final = 1_000_000
-"""No file of kvsctl is larger. What is, is not read further."""
+"""No file of kvsctl is larger: a larger one is read only up to here."""
 
 
 def init(folder: Path, suffix: str) -> Path:
     """Write the file with this suffix, and remove that of the other language. Return its path.
 
-    A file that kvsctl wrote and nobody changed is replaced. Raise UsageError, with nothing changed,
-    if `folder` is not that of an app, if there is another file of the name, and if it cannot be
-    written.
+    An unchanged file of kvsctl is replaced. Raise UsageError, with nothing changed, if `folder` is
+    not that of an app, if another file has the name, or if the file cannot be written.
     """
     _require_app(folder)
     own = _own_files(folder)
@@ -46,9 +45,9 @@ def init(folder: Path, suffix: str) -> Path:
 
 
 def remove(folder: Path) -> list[Path]:
-    """Remove the file of the bridge. Return what was removed.
+    """Remove the file of the bridge. Return the removed files.
 
-    Raise UsageError, with nothing changed, if there is none, or if it was edited.
+    Raise UsageError, with nothing changed, if there is no such file, or if it was edited.
     """
     _require_app(folder)
     own = _own_files(folder)
@@ -90,7 +89,7 @@ def _own_files(folder: Path) -> list[Path]:
 
 
 def _owner(path: Path) -> Owner | None:
-    """Return whose a file is; None if there is none. Links and folders are those of others."""
+    """Return the owner of a file; None if there is no file. Links and folders belong to others."""
     try:
         if not stat.S_ISREG(path.lstat().st_mode):
             return Owner.OTHERS

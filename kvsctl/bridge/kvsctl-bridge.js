@@ -1,6 +1,6 @@
 // A web trigger through which kvsctl reads and writes the key-value store of this installation.
-// It answers as the service's REST API does. Whoever has its URL and a token can use it, so each
-// request must carry a token. Secrets and transactions cannot be reached through it.
+// It answers as the service's REST API does. Anyone can call its URL, so each request must carry a
+// token. Secrets and transactions cannot be reached through it.
 import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
 import { kvs } from '@forge/kvs';
 
@@ -17,7 +17,7 @@ class Refused extends Error {
   }
 }
 
-// The paths that kvsctl calls, with all that it sends to them. The read-only token is good for READS.
+// The paths that kvsctl calls, with everything that it sends to them. The read-only token opens READS only.
 const READS = new Map([
   ['/v1/batch/get', (items) => kvs.batchGet(items)],
   ['/v1/query', query],
@@ -113,7 +113,7 @@ function parsed(body) {
   return found;
 }
 
-// A number that is beyond all doubles would be passed on as null.
+// A number beyond all doubles would be passed on as null.
 function requireFinite(found) {
   if (found === Infinity || found === -Infinity) {
     throw new Refused('NUMBER_NOT_EXACT', 'the body has a number that JavaScript cannot hold');
@@ -123,7 +123,7 @@ function requireFinite(found) {
   }
 }
 
-// Take an object whose members are all passed on. To leave one out would do something else than was asked.
+// Return an object whose members are all passed on. Leaving one out would change the meaning of the request.
 function members(found, ...names) {
   if (typeof found !== 'object' || found === null || Array.isArray(found)) {
     throw new Refused('INVALID_REQUEST', `not an object with ${names.join(', ')}`);
@@ -150,7 +150,7 @@ function requireList(found, code) {
   }
 }
 
-// Pass on what the service answered. If it did not answer, only it knows whether it took the request.
+// Pass on the answer of the service. Without one, it is not known whether the service took the request.
 function failed(error, headers) {
   if (error instanceof Refused) {
     return refusal(400, error.code, error.message, headers);
@@ -160,7 +160,7 @@ function failed(error, headers) {
   }
   const { status = 0, traceId } = error?.responseDetails ?? {};
   if (status < 400) {
-    return refusal(502, 'BRIDGE_FAILED', `the bridge got no answer of the service: ${error?.message}`, headers);
+    return refusal(502, 'BRIDGE_FAILED', `the bridge got no answer from the service: ${error?.message}`, headers);
   }
   const traced = traceId ? { ...headers, 'x-b3-traceid': [traceId] } : headers;
   return refusal(status, error.code, error.message, traced);
@@ -175,7 +175,7 @@ function answer(statusCode, body, headers) {
   return { statusCode, headers: { ...type, ...headers }, body: body === undefined ? '' : json(body) };
 }
 
-// JSON.stringify writes a number that is beyond all doubles as null. Write one that is beyond them, too: the
+// JSON.stringify writes a number beyond all doubles as null. Write another number beyond them instead: the
 // caller sees that it is not the one in the store.
 function json(body) {
   const mark = randomUUID();

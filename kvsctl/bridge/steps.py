@@ -1,4 +1,4 @@
-"""What the user does around the file of the bridge, as text."""
+"""The user's next steps once the file of the bridge was written or removed, as text."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,7 +31,7 @@ permissions:
 
 
 def steps_after_init(path: Path, config: Path) -> str:
-    """Return what is left to do after the file was written. `config`: kvsctl's configuration."""
+    """Return the next steps after the file was written. `config`: kvsctl's configuration."""
     types = " && npm install -D @types/node" if path.suffix == TYPESCRIPT else ""
     return f"""\
 Wrote {path}. Next:
@@ -59,7 +59,7 @@ Wrote {path}. Next:
 
 
 def steps_after_remove(paths: Sequence[Path]) -> str:
-    """Return what is left to do after the file was removed."""
+    """Return the next steps after the file was removed."""
     names = ", ".join(map(str, paths))
     return f"""\
 Removed {names}. Next:
