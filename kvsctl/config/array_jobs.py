@@ -28,9 +28,9 @@ _BY_HAND: Final = "Write --shard I/N, with the number of this task and of all."
 
 
 class _Task(NamedTuple):
-    """A task of an array: its `place` from 0, by a variable, and how many there are.
+    """A task of an array: the variable that numbers it, its `place` from 0, and the total.
 
-    `total_name`: the variable that says how many; None: none does.
+    `total_name`: the variable that holds the total; None: no variable does.
     """
 
     name: str
@@ -47,7 +47,7 @@ def is_automatic(text: str) -> bool:
 def shard_of_task(text: str, variables: Mapping[str, str]) -> str:
     """Return the part of this task as `I/N`. `text`: `auto` or `auto/N`.
 
-    N is that of the text, else that of `KVSCTL_SHARDS`, else the number of tasks in the array.
+    N comes from the text, else from `KVSCTL_SHARDS`, else it is the number of tasks in the array.
 
     Raise UsageError if there is not exactly one array, if N is not known, or if it is not the
     number of tasks in the array: then some part of the keys would belong to no task, or to two.
@@ -76,7 +76,7 @@ def shard_of_task(text: str, variables: Mapping[str, str]) -> str:
 
 
 def _given_total(text: str, variables: Mapping[str, str]) -> tuple[str, int] | None:
-    """Return the N that was given, and by what; None if it was not."""
+    """Return the option or variable that gives N, and N; None if neither does."""
     match = _FORM.fullmatch(text)
     if match is not None and match[1] is not None:
         return f"--shard {_AUTO}/N", _positive(match[1], f'--shard "{text}"')
@@ -119,8 +119,8 @@ def _aws_task(variables: Mapping[str, str]) -> _Task:
 def _slurm_task(variables: Mapping[str, str]) -> _Task:
     """Return the task. Raise UsageError unless the array's numbers are in even steps.
 
-    Each task sees its own number and the ends of the array only, so the places of others, such as
-    of `--array=1,2,9`, are not known.
+    A task sees only its own number and the ends of the array. So its place in an array such as
+    `--array=1,2,9` is not known.
     """
     number, first = _number(variables, _SLURM), _number(variables, "SLURM_ARRAY_TASK_MIN")
     count = _number(variables, _SLURM_COUNT)

@@ -1,4 +1,4 @@
-"""Refuse a base URL that holds what every request adds to it, and name the right one.
+"""Refuse a base URL with a path that every request adds itself, and name the right one.
 
 Requests add paths such as `/v1/batch/set`. The API's own path, `/forge/storage/kvs`, is part of a
 base URL, but only once. A URL that is not valid at all is refused elsewhere, before it is used.
@@ -23,9 +23,9 @@ _HIDDEN: Final = "***"
 
 
 def shown_url(url: str) -> str:
-    """Return a URL as it may be printed: `***` takes the place of its user, password and query.
+    """Return a URL that is safe to print: `***` replaces its user, password and query.
 
-    A fragment is hidden, too. If it is not clear where the host begins, only the scheme is left.
+    A fragment is hidden, too. If it is not clear where the host begins, only the scheme is shown.
     """
     found = _PARTS.fullmatch(url)
     if found is None or (found[4] and "@" in found[4]):
@@ -59,7 +59,7 @@ def container_base_url(proxy: str) -> str:
 
 
 def mended(url: str) -> str:
-    """Return a base URL without slashes at its end, and without what requests add to it.
+    """Return a base URL without slashes at its end, and without paths that requests add.
 
     A URL with a query, a fragment or a user name is returned as it is: it may hold a secret.
     """

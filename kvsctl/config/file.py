@@ -9,7 +9,7 @@ from kvsctl.errors import UsageError
 
 _TOP: Final = ("default", "targets")
 Place: TypeAlias = str | Callable[[], str]
-"""Where something was given. To find the line of a setting takes time, so only errors do it."""
+"""Where something was given. Finding the line of a setting takes time, so only errors do it."""
 
 
 def place_text(place: Place) -> str:
@@ -77,8 +77,8 @@ def local_database(environ: Mapping[str, str]) -> Path:
 def read_config(environ: Mapping[str, str]) -> ConfigFile:
     """Read the configuration file; a missing one counts as empty.
 
-    Raise UsageError if it cannot be read, and if it is missing although `KVSCTL_CONFIG` names it.
-    Raise it, too, for a variable whose name is nearly that of a setting: see `variables`.
+    Raise UsageError if it cannot be read, or if it is missing although `KVSCTL_CONFIG` names it.
+    Raise UsageError, too, for a variable whose name is nearly that of a setting: see `variables`.
     """
     if any(name.startswith("KVSCTL_") for name in environ):
         from kvsctl.config.variables import require_known  # not at the top: it imports this module

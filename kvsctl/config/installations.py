@@ -1,13 +1,13 @@
 """The installations that a command works on: given one by one, or in a file with a line for each.
 
-A line is a JSON object: `installation`, and where the store is reached and with which token:
+A line is a JSON object with the installation, the URL of its store and the source of the token:
 
     {"installation": "ID", "url": "https://…", "token_file": "FILE"}
     {"installation": "ID", "token_command": "get-token ID"}
 
-Without `url` it is that of the target. A target that is a container needs `installation` alone.
-`kind` may say "bridge" if the target is one.
-Other members are ignored, so that what `kvsctl installations` prints is such a file.
+Without `url`, the URL of the target is used. For a container, a line takes `installation` only.
+`kind` may be "bridge" if the target is one. Other members are ignored, so that the output of
+`kvsctl installations` is such a file.
 """
 
 from collections.abc import Iterator, Sequence
@@ -56,9 +56,9 @@ def on_installations(target: Target, installations: Sequence[str]) -> list[Targe
 
 
 def read_installations(path: Path, target: Target) -> list[Target]:
-    """Return a target for each line of the file. `target` has what the lines leave out.
+    """Return a target for each line of the file. `target` supplies what the lines leave out.
 
-    Raise UsageError, with the line, for one that cannot be used. No message has the content.
+    Raise UsageError, with its number, for a line that cannot be used. No message shows its content.
     """
     found: list[Target] = []
     places: dict[str, int] = {}
@@ -112,7 +112,7 @@ def _target(where: str, text: bytes, target: Target) -> Target:
         )
     if target.url is None and line.url is None:
         raise UsageError(f"{where}: no url", "Add it, or choose a target that has one.")
-    # The token of the target is not sent: it is that of another store, perhaps on another host.
+    # The token of the target is not sent: it belongs to another store, perhaps on another host.
     return structs.replace(
         target,
         url=target.url if line.url is None else require_base_url(line.url, f"{where}: url"),

@@ -1,22 +1,22 @@
-"""The known names that an unknown one is near to. Imported only where there is an error."""
+"""Find the known names nearest to an unknown one. Imported only if there is an error."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 _MOST: Final = 3
 _LETTERS_PER_SLIP: Final = 3
-"""A name may have a slip for so many of its letters, and always one."""
+"""A name can have one slip for this many of its letters, and always one."""
 _MOST_SLIPS: Final = 2
 _LEAST_BEGINNING: Final = 3
-"""A name that is not near to any may be the beginning of one if it has so many letters."""
+"""A name that is not near any can be the beginning of one if it has this many letters."""
 
 
 def near(name: str, known: Iterable[str]) -> Sequence[str]:
-    """Return the known names that differ from `name` by a slip or two, the nearest alone.
+    """Return the known names that differ from `name` by the fewest slips, at most two.
 
-    A slip is a letter too many, too few, wrong or swapped with the next one. The case of letters
-    does not count, and a hyphen is an underscore. If no name is that near, return the names that
-    begin with `name`. If several are equally near, return at most three of them.
+    A slip is a letter that is missing, extra, wrong or swapped with the next one. The case of
+    letters does not count, and a hyphen equals an underscore. If no name is that near, return the
+    names that begin with `name`. Return at most three names.
     """
     given, names = _plain(name), list(known)
     letters = len(given.strip("_"))
@@ -31,7 +31,7 @@ def near(name: str, known: Iterable[str]) -> Sequence[str]:
 
 
 def did_you_mean(names: Sequence[str]) -> str:
-    """Return the question that names what may have been meant; an empty text for no names."""
+    """Return a question that suggests these names; an empty text for no names."""
     if not names:
         return ""
     *first, last = names
@@ -39,13 +39,13 @@ def did_you_mean(names: Sequence[str]) -> str:
 
 
 def hint_of(name: str, known: Iterable[str]) -> str:
-    """Return what to say about an unknown name: the nearest known ones, else all of them."""
+    """Return a hint on an unknown name: the nearest known ones, else all of them."""
     names = list(known)
     return did_you_mean(near(name, names)) or f"Known: {', '.join(names)}."
 
 
 def slips_between(one: str, other: str) -> int:
-    """Return the least number of slips that make one text of the other."""
+    """Return the least number of slips that turn one text into the other."""
     before_last: list[int] = []
     last = list(range(len(other) + 1))
     for row, letter in enumerate(one, 1):

@@ -1,6 +1,6 @@
 """Every setting of a command, and where it came from.
 
-The values are those of the resolved target and running settings; only where each of them was given
+The values come from the resolved target and running settings. Only the place where each was given
 is looked up here, in the same order: option, environment, configuration file, default.
 """
 
@@ -32,7 +32,7 @@ class Shown(NamedTuple):
 
 
 class Given(NamedTuple):
-    """What settings are looked up in. `running`: the options that say how a run works."""
+    """The sources of settings. `running`: the options that say how a run works."""
 
     flags: TargetFlags
     running: Mapping[str, Any]
@@ -119,7 +119,7 @@ def _in_section(given: Given, target: Target, name: str) -> tuple[str, str] | tu
 
 
 class Listed(NamedTuple):
-    """A target that can be chosen: what it is, where it is defined, and what is said of it."""
+    """A target that can be chosen: what it is, where it is defined, and notes on it."""
 
     name: str
     what: str

@@ -1,7 +1,7 @@
-"""Refuse what a target's section of the configuration file may not hold.
+"""Refuse unknown names and invalid values in a target's section of the configuration file.
 
-The names of all sections are checked, whichever target is chosen: a misspelt setting would go
-unnoticed otherwise until the day on which its target is used. Values are checked where it is used.
+The names in all sections are checked, whichever target is chosen: otherwise a misspelt setting
+would go unnoticed until its target is used. Values are checked only for the chosen target.
 """
 
 from collections.abc import Mapping
@@ -15,21 +15,21 @@ BRIDGE: Final = "bridge"
 TEXTS: Final = ("kind", "url", "token_file", "token_command", "installation", "profile")
 """The settings of a target that are text."""
 SWITCHES: Final = ("read_only", "protected")
-"""Those that are true or false."""
+"""The settings of a target that are true or false."""
 _KNOWN: Final = (*TEXTS, *SWITCHES, *RUNNING)
 _WITHOUT_EFFECT: Final[Mapping[str, frozenset[str]]] = {
     "local": frozenset(TEXTS),
     "container": frozenset(TEXTS) - {"installation", "profile"},
 }
 _HINT_FOR_SECRETS: Final = (
-    "No token belongs into this file. Name a file with token_file, or a command with token_command."
+    "No token belongs in this file. Name a file with token_file, or a command with token_command."
 )
 
 
 def check_names(config: ConfigFile) -> None:
     """Raise UsageError for an unknown name in any section, with its line and the nearest name.
 
-    Raise it, too, for a setting that has no effect, as its target is built in.
+    Raise UsageError, too, for a setting that has no effect because its target is built in.
     """
     for target, section in config.sections.items():
         for name in section:
@@ -65,7 +65,7 @@ def check_section(section: Section) -> None:
         )
     if "kind" in section and "url" not in section:
         raise UsageError(
-            f"{section.place('kind')}: a bridge has a url",
+            f"{section.place('kind')}: a bridge needs a url",
             "Add the URL that forge webtrigger create prints.",
         )
     for key in sorted(set(SWITCHES) & section.keys()):

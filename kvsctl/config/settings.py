@@ -38,7 +38,7 @@ class Running(NamedTuple):
 
 DEFAULTS: Final = Running()
 STATS_SECONDS: Final = 60
-"""How often it is said how far a run is, where no progress is drawn."""
+"""How often a run reports its progress where no bar is drawn."""
 
 
 class Setting(NamedTuple):

@@ -59,12 +59,12 @@ class Target(msgspec.Struct, frozen=True):
     At most one of the three token fields is set; if none is, requests carry no token.
     `token_file_by`: the option that named the token file; "" if it was the section. `url_by`: the
     same for the URL, an option, a variable or a line of a file.
-    `installation` is whose store it is, if that is known. `is_proxied`: it is the proxy of a Forge
+    `installation` owns the store, if that is known. `is_proxied`: it is the proxy of a Forge
     Container, which is told the installation and needs no token. `section` is the target's table in
-    the configuration file. `is_read_only`: nothing may be written to it. `is_protected`: only if
-    the user gives its name. `is_bridge`: `url` is that of a web trigger, whose function passes
-    requests on (docs/bridge.md), if it is in `installation`. `shown_as`: what reports call it, if
-    it stands for several stores; "" if it does not.
+    the configuration file. `is_read_only`: nothing may be written to it. `is_protected`: it may be
+    written to only if the user gives its name. `is_bridge`: `url` is that of a web trigger, whose
+    function passes requests on (docs/bridge.md), if it is in `installation`. `shown_as`: its name
+    in reports, if it stands for several stores; else "".
     """
 
     name: str
@@ -97,17 +97,20 @@ class Target(msgspec.Struct, frozen=True):
         return str(self.url) if self.name == self.url else f"{self.name} ({self.url})"
 
     def is_same_store(self, other: "Target") -> bool:
-        """Return whether both are one store for certain: a token may choose the installation."""
+        """Return whether both are certainly the same store.
+
+        A token may choose the installation, so the tokens must be the same, too.
+        """
         if self.local_path is not None or other.local_path is not None:
             return _real(self.local_path) == _real(other.local_path)
         return self._service == other._service
 
     def token_file_place(self) -> str:
-        """Return what named the token file."""
+        """Return where the token file was named."""
         return self.token_file_by or self.section.place("token_file")
 
     def url_place(self) -> str:
-        """Return what gave the URL; an empty text if nothing did, as for a built-in target."""
+        """Return where the URL was given; an empty text if nowhere, as for a built-in target."""
         return self.url_by or (self.section.place("url") if "url" in self.section else "")
 
     @property
@@ -126,9 +129,9 @@ def choose_target(
 ) -> Target:
     """Return the target chosen by flag, environment or configuration file, else `local`.
 
-    The first of these that names one wins. Raise UsageError for an unknown name, for options that
-    contradict each other, and if no target is chosen although settings for one are present or,
-    as `is_on_terminal` says, nobody watches: a job may have lost its settings.
+    The first of these that names one wins. Raise UsageError for an unknown name and for options
+    that contradict each other. Raise NoTargetError if no target is chosen, although settings for
+    one are present or there is no terminal: a job may have lost its settings.
     """
     _require_no_empty_flag(flags)
     name, url = _choice(flags, environ, config, is_on_terminal=is_on_terminal)
@@ -255,7 +258,7 @@ def _choice(
 
 
 def without_target(environ: Mapping[str, str]) -> Target:
-    """Return what is known of a target where none is chosen: all that holds for any."""
+    """Return a target for use where none is chosen, with the settings that hold for all."""
     return Target(
         "", token=environ.get("KVSCTL_TOKEN") or None, is_read_only=_is_read_only(environ)
     )

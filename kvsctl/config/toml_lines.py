@@ -1,7 +1,7 @@
-"""The lines of a TOML text on which its tables and names stand.
+"""Find the lines of tables and names in a TOML text.
 
-`tomllib` gives a line only for texts that are not TOML. So a valid text is cut into its statements,
-the fewest lines that are TOML by themselves, and each of them is parsed alone.
+`tomllib` gives a line only for texts that are not TOML. So a valid text is cut into statements,
+each the fewest lines that are TOML by themselves, and each statement is parsed alone.
 """
 
 import tomllib
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 _ENDS: Final = ("]", '"""', "'''")
-"""One of these is on the last line of each value of several lines: only there it is parsed."""
+"""The last line of a value of several lines holds one of these. Only there it is parsed."""
 Path = tuple[str | int, ...]
 """Names of members, and places in arrays of tables, from the top of a document."""
 
@@ -32,14 +32,14 @@ class TomlLines:
     def of(self, *path: str | int) -> int:
         """Return the line, from 1, on which the name or table at `path` begins.
 
-        What is inside of a value stands where the value begins.
+        Everything inside a value has the line on which the value begins.
         """
         while path and path not in self._lines:
             path = path[:-1]
         return self._lines.get(path, 1)
 
     def _table(self, parsed: Mapping[str, Any]) -> Path:
-        """Return where a header leads to: a table, or one more of an array of tables."""
+        """Return the path of the table that a header begins, or of one more in an array."""
         path: Path = ()
         at: Any = parsed
         while isinstance(at, dict) and at:
@@ -55,7 +55,7 @@ class TomlLines:
 
 
 def _statements(text: str) -> Iterator[tuple[int, Mapping[str, Any], bool]]:
-    """Yield the first line of each statement, what it says, and whether it is a header."""
+    """Yield the first line of each statement, its content, and whether it is a header."""
     lines: list[str] = []
     for number, line in enumerate(text.split("\n"), 1):
         if not lines and (not line.strip() or line.lstrip().startswith("#")):

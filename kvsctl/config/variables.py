@@ -1,8 +1,8 @@
-"""Refuse a variable of the environment whose name is nearly that of a setting.
+"""Refuse an environment variable whose name is nearly that of a setting.
 
-`KVSCTL_READONLY=1` would otherwise let a job write. A name that is not near to a known one, or that
-is a known one with more at its end, such as `KVSCTL_TOKEN_PROD`, may belong to another program: no
-command fails for it, and `kvsctl config show` says that it is not read.
+Otherwise `KVSCTL_READONLY=1` would let a job write. A name that is not near a known one, or that
+begins with one, such as `KVSCTL_TOKEN_PROD`, may belong to another program: no command fails for
+it, and `kvsctl config show` says that it is not read.
 """
 
 from collections.abc import Iterable
@@ -19,9 +19,9 @@ DOCUMENTED: Final = frozenset(
         *map(str.upper, RUNNING),
     }
 )
-"""The names that `kvsctl help environment` has, without their prefix."""
+"""The names that `kvsctl help environment` lists, without their prefix."""
 _OTHERS: Final = frozenset({"BRIDGE_TOKEN", "BRIDGE_READ_TOKEN", "SPLIT_SLABS"})
-"""Those of a bridge's function, and one by which tests split slabs: see `cli.request`."""
+"""The names for a bridge's function, and one by which tests split slabs: see `cli.request`."""
 
 
 def require_known(environ: Iterable[str]) -> None:
@@ -36,7 +36,7 @@ def require_known(environ: Iterable[str]) -> None:
 
 
 def unknown(environ: Iterable[str]) -> list[str]:
-    """Return the variables that begin with `KVSCTL_` and that nothing of kvsctl reads."""
+    """Return the variables that begin with `KVSCTL_` and that kvsctl does not read."""
     known = DOCUMENTED | _OTHERS
     return sorted(
         name

@@ -31,7 +31,7 @@ def is_named_pipe(path: Path) -> bool:
     """
     try:
         return path.is_fifo() and not _is_descriptor(path)
-    except (OSError, ValueError):  # whoever reads it says why it cannot be read
+    except (OSError, ValueError):  # reading it will report why it cannot be read
         return False
 
 

@@ -40,7 +40,7 @@ def _chosen(folder: Path, text: str, flags: TargetFlags = _FLAGS) -> Target:
         ('url = ""\n', 3, "url must be a string that is not empty"),
         (f"{_URL}protected = 1\n", 4, "protected must be true or false"),
         (f'{_URL}kind = "x"\n', 4, 'kind: unknown kind "x"'),
-        ('kind = "bridge"\n', 3, "kind: a bridge has a url"),
+        ('kind = "bridge"\n', 3, "kind: a bridge needs a url"),
         (
             f'{_URL}token_file = "a"\ntoken_command = "b"\n',
             5,

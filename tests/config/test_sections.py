@@ -37,7 +37,7 @@ def _refused(tmp_path: Path, text: str) -> tuple[str, str]:
         (
             '[targets.a]\ntoken = "s3cret"\n',
             ':2: unknown setting "token" in [targets.a]',
-            "No token belongs into this file. Name a file with token_file, or a command with "
+            "No token belongs in this file. Name a file with token_file, or a command with "
             "token_command.",
         ),
         (

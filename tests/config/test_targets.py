@@ -335,7 +335,7 @@ def test_a_bridge_is_a_target_of_its_kind() -> None:
         ({"kind": "tunnel", "url": _WEB_TRIGGER}, 'unknown kind "tunnel"'),
         ({"kind": "", "url": _WEB_TRIGGER}, "kind must be a string that is not empty"),
         ({"kind": 1, "url": _WEB_TRIGGER}, "kind must be a string that is not empty"),
-        ({"kind": "bridge"}, "a bridge has a url"),
+        ({"kind": "bridge"}, "a bridge needs a url"),
         ({"kind": "bridge", "url": _WEB_TRIGGER, "installation": "a b"}, "not a valid id"),
         ({"url": _WEB_TRIGGER, "installation": "i-1"}, "only the target container and bridges"),
     ],
@@ -348,5 +348,5 @@ def test_a_wrong_bridge_is_refused(section: dict[str, Any], problem: str) -> Non
 @pytest.mark.parametrize("name", ["local", "container", "forge"])
 def test_no_target_that_is_built_in_becomes_a_bridge(name: str) -> None:
     config = ConfigFile(_PATH, True, None, {name: {"kind": "bridge"}})
-    with pytest.raises(UsageError, match=r"kind has no effect|a bridge has a url"):
+    with pytest.raises(UsageError, match=r"kind has no effect|a bridge needs a url"):
         choose_target(TargetFlags(target=name), {}, config)
