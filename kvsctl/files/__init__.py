@@ -9,5 +9,5 @@
 - `raw`: open files and write to raw descriptors, without Python's buffers.
 - `sinks`: write records to a stream, or to a file that appears once it is complete.
 - `held`: hold output to a stream back until it is complete.
-- `compressed`: compress an output whose name says so.
+- `compressed`: compress an output if its suffix says so.
 """

@@ -1,8 +1,8 @@
 """Claim the regular files that a run writes: each is locked, and is this user's alone.
 
-A claimed file was created by this run, or was there already as a regular file of this user. No
-link is followed, so nobody who may write to the folder can redirect what is written. Another run
-that claims the same file is refused until the first one has closed it.
+A claimed file was created by this run, or already existed as a regular file of this user. No link
+is followed, so that no other user who can write to the folder can redirect what is written. Another
+run that claims the same file is refused until the first one has closed it.
 """
 
 import errno
@@ -20,7 +20,7 @@ _PRIVATE: Final = 0o600
 _BY_UMASK: Final = 0o666
 _FLAGS: Final = (
     os.O_RDWR
-    | os.O_APPEND  # a file that another program truncates gets no hole, and stays shorter
+    | os.O_APPEND  # a file truncated by another program gets no hole, and stays shorter
     | getattr(os, "O_BINARY", 0)  # without it Windows writes LF as CRLF
     | getattr(os, "O_NOFOLLOW", 0)
 )
@@ -79,7 +79,7 @@ def claim_emptied(path: Path, what: str) -> int:
 
 
 def claim_shared(path: Path, what: str) -> int:
-    """Open and empty a file whose mode is set by the umask. It may belong to anybody.
+    """Open and empty a file whose mode is set by the umask. It may belong to any user.
 
     Raise UsageError if it is not a regular file or if another run uses it, OSError if it cannot be
     opened.
@@ -95,7 +95,7 @@ def claim_shared(path: Path, what: str) -> int:
 
 
 def lock_existing(path: Path, what: str) -> int | None:
-    """Lock a file that will be replaced, if it is there. Return the descriptor to close, or None.
+    """Lock a file that will be replaced, if it exists. Return the descriptor to close, or None.
 
     Raise UsageError if another run uses it.
     """
@@ -154,7 +154,7 @@ def require_unused(path: Path, what: str) -> None:
 def require_claimable(path: Path, what: str) -> None:
     """Raise UsageError if `claim_emptied` would refuse what is at the path. Change nothing.
 
-    `path` has no links left to resolve. A file that is not there is accepted.
+    `path` has no links left to resolve. A missing file is accepted.
     """
     try:
         fd, _ = _open(path, None)

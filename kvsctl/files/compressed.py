@@ -1,4 +1,4 @@
-"""Compress an output whose name says so."""
+"""Compress an output if its suffix says so."""
 
 import sys
 import zlib
@@ -20,7 +20,7 @@ Compress: TypeAlias = Callable[[bytes], bytes]
 def compressor_of(path: Path) -> Compress | None:
     """Return the function that compresses a file of this name; None if it is not compressed.
 
-    Raise UsageError for other suffixes of archives, and if this Python has no library for it.
+    Raise UsageError for suffixes of other formats, and if this Python lacks the library.
     """
     suffix = path.suffix.lower()
     if suffix in (".gz", ".gzip"):
@@ -65,7 +65,7 @@ def _zstd() -> Compress:
 class CompressedSink:
     """A sink that compresses what it passes on to another one, a megabyte at a time.
 
-    What it has passed on is always a whole archive, even if the disk is full or the process dies.
+    The bytes passed on always form a whole archive, even if the disk is full or the process dies.
     """
 
     def __init__(self, sink: ByteSink, compress: Compress) -> None:
@@ -78,7 +78,7 @@ class CompressedSink:
 
     @property
     def lost_bytes(self) -> int:
-        """See ByteSink. What is in the part of an archive that was written is not known."""
+        """See ByteSink. How many of the bytes a truncated archive holds is not known."""
         return self._taken_bytes if self._sink.lost_bytes else 0
 
     @property
@@ -88,7 +88,7 @@ class CompressedSink:
 
     @property
     def pending_bytes(self) -> int:
-        """See ByteSink. What waits for the rest of its megabyte does not count."""
+        """See ByteSink. Bytes that wait for the rest of their megabyte do not count."""
         return self._sink.pending_bytes
 
     def write(self, chunk: bytes) -> None:
@@ -100,7 +100,7 @@ class CompressedSink:
             self._pass_on()
 
     def complete(self) -> None:
-        """See ByteSink. Output without a byte is an empty archive: no bytes would not be one."""
+        """See ByteSink. Empty output becomes an empty archive: zero bytes are not an archive."""
         self._pass_on()
         if self._is_empty:
             self._sink.write(self._compress(b""))

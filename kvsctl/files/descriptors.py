@@ -9,16 +9,16 @@ from kvsctl.errors import UsageError
 
 _DESCRIPTOR: Final = re.compile(r"/dev/(stdin|stdout|stderr)|/(?:dev|proc/self)/fd/([0-9]{1,9})")
 _LEAST_SPARE: Final = 32
-"""How many more descriptors a command needs at least: its loop, files, database and connections."""
+"""The fewest further descriptors that a command needs: loop, files, database and connections."""
 _STREAMS: Final = ("stdin", "stdout", "stderr")
 _MAX_LINKS: Final = 40
 """How many links the system follows before it reports a loop."""
 
 
 def require_descriptors() -> None:
-    """Raise UsageError if the process may open too few descriptors to do any work.
+    """Raise UsageError if the process can open too few descriptors to do any work.
 
-    Otherwise an event loop would fail half-way, in which libraries abort the process.
+    Otherwise an event loop would fail half-way, where libraries abort the process.
     """
     opened: list[int] = []
     try:
@@ -35,7 +35,7 @@ def require_descriptors() -> None:
 
 
 def spare_descriptors() -> int | None:
-    """Return how many descriptors the process may open beside a few; None if that is not known."""
+    """Return how many descriptors are left beyond those every command needs; None if unknown."""
     if os.name != "posix":
         return None
     import resource

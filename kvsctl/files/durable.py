@@ -1,4 +1,4 @@
-"""Wait until written data is on disk, in neither the system's cache nor the disk's own."""
+"""Wait until written data is on disk, not only in the cache of the system or of the disk."""
 
 import errno
 import os

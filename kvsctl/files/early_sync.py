@@ -13,8 +13,8 @@ class EarlySync:
     """Syncs a file, on a thread of its own, whenever `STEP_BYTES` more have been written to it.
 
     No two syncs run at the same time. `sync` is called with `fd`, which must stay open until `wait`
-    returns. `error` is that of the first sync that failed. No further sync reports it again, so
-    what was written is then not certain to be on disk.
+    returns. `error` is the error of the first failed sync. No later sync reports it again, so once
+    it is set, written data may not be on disk.
     """
 
     def __init__(self, fd: int, sync: Callable[[int], None]) -> None:
@@ -32,7 +32,7 @@ class EarlySync:
             return
         self._unsynced_bytes = 0
         thread = threading.Thread(target=self._sync_once, name="output sync", daemon=True)
-        with suppress(RuntimeError):  # no more threads: then all is synced at the end
+        with suppress(RuntimeError):  # no thread can be started: all is synced at the end
             thread.start()
             self._thread = thread
 

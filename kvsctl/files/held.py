@@ -1,4 +1,4 @@
-"""Hold output back until it is complete, where a stream could not be marked as partial."""
+"""Hold output to a stream back until it is complete: a stream cannot be marked as partial."""
 
 import tempfile
 import threading
@@ -12,17 +12,17 @@ _CHUNK_BYTES: Final = 1 << 18
 
 
 class HeldSink:
-    """A ByteSink that passes on nothing before it is complete, and nothing if it is abandoned.
+    """A ByteSink that passes its bytes on once it is complete, and drops them if it is abandoned.
 
-    `open_sink` returns the sink of the stream, which calls the function that it is given whenever
-    bytes have been written or writing has failed. What is more than a megabyte waits in a temporary
-    file that no other process can open, and that ends with this one.
+    `open_sink` gets a function and returns the sink of the stream, which calls the function
+    whenever bytes have been written or writing has failed. More than a megabyte is held in a
+    temporary file that no other process can open, and that vanishes when this process ends.
     """
 
     def __init__(self, open_sink: Callable[[Callable[[], None]], ByteSink]) -> None:
         self._moved = threading.Condition()
         self._sink = open_sink(self._note_moved)
-        # It is closed in every end of a sink, not in a block.
+        # Closed by `complete` and `abandon`, not by a block.
         self._held = tempfile.SpooledTemporaryFile(max_size=_MEMORY_BYTES)  # noqa: SIM115
         self._taken_bytes = 0
         self._failed: OSError | None = None
@@ -34,7 +34,7 @@ class HeldSink:
 
     @property
     def pending_bytes(self) -> int:
-        """See ByteSink. What is held does not count: it is on disk."""
+        """See ByteSink. Held bytes do not count: they are on disk."""
         return 0
 
     @property
@@ -77,10 +77,10 @@ class HeldSink:
         return self._sink.broken is not None or self._sink.pending_bytes <= _CHUNK_BYTES
 
     def _note_moved(self) -> None:
-        """Take note that there may be room. The thread that writes calls it."""
+        """Wake `_pass_on`: there may be room. The writer's thread calls this."""
         with self._moved:
             self._moved.notify()
 
     def _fail(self, error: OSError) -> None:
-        where = f"{error.strerror} (what is not complete is held in {tempfile.gettempdir()})"
+        where = f"{error.strerror} (incomplete output is held in {tempfile.gettempdir()})"
         self._failed = OSError(error.errno, where)

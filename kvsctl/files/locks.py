@@ -6,7 +6,7 @@ if sys.platform == "win32":
     import msvcrt
     import os
 
-    _LOCK_OFFSET = 0x7FFF_FFFF  # past the end, as Windows lets no one else read a locked range
+    _LOCK_OFFSET = 0x7FFF_FFFF  # past the end: on Windows, no other process can read a locked range
 
     def try_lock(fd: int) -> bool:
         """Lock the file for this process. Return False if another process holds the lock."""

@@ -37,8 +37,8 @@ def write_all(fd: int, chunk: bytes) -> None:
 def open_emptied(path: Path, what: str) -> int:
     """Open a file for writing, empty it and keep other runs out; its mode is set by the umask.
 
-    Do none of this to a stream: see `open_stream`. `what` names the file in messages (`the
-    report`). Raise UsageError if it cannot be opened.
+    A stream is only opened: see `open_stream`. `what` names the file in messages (`the report`).
+    Raise UsageError if it cannot be opened.
     """
     try:
         fd = open_stream(path)
@@ -59,7 +59,7 @@ def open_private(path: Path, what: str) -> int:
 def open_own(path: Path, what: str) -> int:
     """Do the same as `open_private` with a path that is not a stream and whose links are resolved.
 
-    A link that is at the path nevertheless is refused.
+    If the path is a link nevertheless, it is refused.
     """
     try:
         return claim_emptied(path, what)
@@ -129,7 +129,7 @@ def is_stream(path: Path) -> bool:
         return True
     try:
         mode = path.stat().st_mode
-    except (OSError, ValueError):  # whoever opens it says why it cannot be opened
+    except (OSError, ValueError):  # opening it will report why it cannot be opened
         return False
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
@@ -139,11 +139,11 @@ def _unwritable(path: Path, error: OSError) -> UsageError:
 
 
 def is_regular(fd: int) -> bool:
-    """Return whether the descriptor is of a regular file, not of a pipe, terminal or device."""
+    """Return whether a descriptor belongs to a regular file, not to a pipe, terminal or device."""
     return stat.S_ISREG(os.fstat(fd).st_mode)
 
 
 def sync(fd: int) -> None:
-    """Wait until written data is on disk. Do nothing for a descriptor that is not of a file."""
+    """Wait until written data is on disk. Do nothing unless it is a regular file."""
     if is_regular(fd):
         sync_file(fd)

@@ -20,7 +20,7 @@ from kvsctl.files.raw import open_cut, open_own, open_stream, sync, write_all
 
 _WRITE_BYTES: Final = 256 * 1024
 _GATHERED_BYTES: Final = 64 * 1024
-"""So many bytes are written at once, without waiting for more."""
+"""This many bytes are written at once, without waiting for more."""
 _PIPE_SECONDS: Final = 0.005
 _FILE_SECONDS: Final = 0.1
 """How long output waits for more, so that many small writes become one."""
@@ -40,7 +40,7 @@ class ByteSink(Protocol):
 
     @property
     def lost_bytes(self) -> int:
-        """How many of the last bytes may not be in the output, once it is broken."""
+        """How many of the last bytes may be missing from the output, once it is broken."""
 
     def write(self, chunk: bytes) -> None:
         """Take bytes, without waiting for their reader."""
@@ -82,8 +82,8 @@ def open_output(path: Path, moved: Callable[[], None] = lambda: None) -> ByteSin
         raise UsageError(f"cannot write to {path}: {error.strerror}") from error
     if fd is not None:
         return DescriptorWriter(fd, moved)
-    # Where there is no fdatasync, a sync would hold up what is written meanwhile (Windows) or empty
-    # the disk's own cache each time (macOS).
+    # Where there is no fdatasync, a sync would delay writes meanwhile (Windows) or flush the disk's
+    # own cache each time (macOS).
     return PartFile(path, early_sync=getattr(os, "fdatasync", None))
 
 
@@ -96,15 +96,15 @@ class DescriptorWriter:
     """A ByteSink over a descriptor that may block its writer, such as standard output.
 
     A daemon thread writes, so that `write` never blocks and a closed pipe is noticed. It calls
-    `moved` whenever bytes have been written or writing has failed. It waits a moment for more, as
-    waking it and writing cost more than a small chunk does.
+    `moved` whenever bytes have been written or writing has failed. It waits a moment for more
+    bytes, because waking up and writing is too expensive for each small chunk.
     """
 
     def __init__(self, fd: int, moved: Callable[[], None] = lambda: None) -> None:
         self._fd = fd
         self._moved = moved
         self._chunks: deque[bytes] = deque()
-        self._waiting_bytes = 0  # of `_chunks`, which no longer holds what is being written
+        self._waiting_bytes = 0  # of `_chunks`, without those that are being written
         self._pending_bytes = 0
         self.lost_bytes = 0
         """See ByteSink."""
@@ -127,7 +127,7 @@ class DescriptorWriter:
     def write(self, chunk: bytes) -> None:
         """Take bytes and return at once."""
         with self._changed:
-            # The thread takes an empty chunk for the end.
+            # An empty chunk would end the thread.
             if chunk and self._broken is None and not self._is_closed:
                 self._chunks.append(chunk)
                 self._waiting_bytes += len(chunk)
@@ -157,7 +157,7 @@ class DescriptorWriter:
                 self._moved()
         except OSError as error:
             self._break(error)
-        except MemoryError:  # output that is lost in silence would pass for written
+        except MemoryError:  # silently lost output would count as written
             self._break(OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)))
 
     def _next_chunk(self) -> bytes:
@@ -192,11 +192,11 @@ class PartFile:
     UsageError if the file cannot be opened, is in use by another run, is not this user's alone or
     has fewer bytes.
 
-    Chunks that arrive in quick succession are written together, at the latest with the first one
-    that arrives later than that, by `mark` or at the end.
+    Chunks that arrive in quick succession are collected. They are written at the latest with the
+    first chunk that arrives later, by `mark` or at the end.
 
-    With `early_sync`, a function that syncs a descriptor, what is written is synced meanwhile: see
-    `EarlySync`. Do not combine it with `sync`, as each error is reported to only one of the two.
+    With `early_sync`, a function that syncs a descriptor, data is synced while more is written: see
+    `EarlySync`. Do not combine it with `sync`, because an error is reported to only one of the two.
     """
 
     def __init__(
@@ -233,7 +233,7 @@ class PartFile:
         """How many bytes wait to be written together with others."""
         self._taken_bytes = 0
         self.lost_bytes = 0
-        """See ByteSink. After a failed sync, nobody knows what is on disk."""
+        """See ByteSink. After a failed sync, it is not known what is on disk."""
         self._written_at = -math.inf
         self._is_open = True
         self._has_lasting_name = False
@@ -281,7 +281,7 @@ class PartFile:
             self.lost_bytes = self._taken_bytes
 
     def _append(self, chunk: bytes) -> OSError | None:
-        """Write a chunk, or nothing of it. Return the error in that case."""
+        """Write the whole chunk, or nothing if there is an error. Return the error."""
         try:
             write_all(self._fd, chunk)
         except OSError as error:
@@ -330,7 +330,7 @@ class PartFile:
             self._require_untouched()
             sync(self._fd)
             if sys.platform != "win32":  # where an open file cannot be renamed
-                held.append(os.dup(self._fd))  # the lock outlasts the file that is closed
+                held.append(os.dup(self._fd))  # keeps the lock when the part is closed
         except OSError as error:
             self._note_unsynced(error)
         except BaseException:
