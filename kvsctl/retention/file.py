@@ -1,4 +1,4 @@
-"""A retention file: rules in TOML, checked name by name, with the line of whatever is wrong."""
+"""A retention file: rules in TOML, checked name by name, with the line of every mistake."""
 
 import re
 import tomllib
@@ -78,9 +78,9 @@ _EXPECTED: Final[Mapping[Any, str]] = {
 class RetentionFile:
     """The rules of a retention file, in their order, and everything that is wrong with it.
 
-    `rules` are those whose values have the right types, so that these can be looked at, too, even
-    if something else is wrong. What the values mean, such as an age, is not checked here. Raise
-    UsageError if the file cannot be read or is not TOML.
+    `rules` holds the rules whose values have the right types, so that they can be checked further
+    even if something else is wrong. What the values mean, such as an age, is not checked here.
+    Raise UsageError if the file cannot be read or is not TOML.
     """
 
     def __init__(self, path: Path) -> None:
@@ -101,9 +101,9 @@ class RetentionFile:
         *place: str | int,
         excerpt: tuple[str, int] | None = None,
     ) -> None:
-        """Note that something is wrong at a place of the file: see `TomlLines.of`.
+        """Record a mistake at a place of the file: see `TomlLines.of`.
 
-        Of one member of a rule, only what is noted first counts. `excerpt`: see KvsctlError.
+        Only the first mistake in each member of a rule counts. `excerpt`: see KvsctlError.
         """
         is_member = len(place) > _STEPS_TO_A_RULE
         if is_member and place in self._refused:
@@ -118,7 +118,7 @@ class RetentionFile:
         self._errors.append((line, error))
 
     def require_correct(self) -> None:
-        """Raise UsageError, for everything that is wrong, if anything is."""
+        """Raise UsageError with all mistakes, if there are any."""
         if self._errors:
             [first, *others] = [error for _, error in sorted(self._errors, key=lambda one: one[0])]
             first.others = others
@@ -156,7 +156,7 @@ class RetentionFile:
             self.rules.append(WrittenRule(rule, number))
 
     def _meant(self, number: int, table: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the members of a rule, with the names that were probably meant."""
+        """Return the members of a rule, under the names that were probably meant."""
         meant = {name: value for name, value in table.items() if name in _TYPES}
         for name in table.keys() - meant.keys():
             self.refuse(*_unknown(name, _TYPES), "rules", number, name)
@@ -167,7 +167,7 @@ class RetentionFile:
         return meant
 
     def _check_types(self, number: int, meant: Mapping[str, Any]) -> bool:
-        """Note members whose values have another type than they must. Return whether none has."""
+        """Record members whose values have a wrong type. Return whether there are none."""
         wrong = [name for name, value in meant.items() if not _has_type(name, value)]
         for name in wrong:
             self.refuse(f"{name} must be {_EXPECTED[_TYPES[name]]}", None, "rules", number, name)
@@ -186,7 +186,7 @@ class RetentionFile:
 
 
 def _contradictions(table: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:
-    """Yield the names that a rule must not have with its others, each with a reason and a hint."""
+    """Yield the members that cannot be right in this rule, each with a reason and a hint."""
     action = table.get("action")
     if action == "expire" and "ttl" not in table:
         yield "action", 'action "expire" needs a ttl', 'For example: ttl = "30d".'

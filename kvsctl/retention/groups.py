@@ -47,8 +47,8 @@ class GroupTemplate(NamedTuple):
     def group_of(self, key: str) -> tuple[str, ...] | None:
         """Return the group of a key, as the texts of the names; None if it does not fit.
 
-        Takes time in proportion to the key: the first place where a literal fits always leaves the
-        most room for the rest.
+        Takes time proportional to the length of the key: the first place where a literal fits
+        always leaves the most room for the rest.
         """
         first, *others = self.literals
         if not key.startswith(first):
@@ -71,8 +71,8 @@ class GroupTemplate(NamedTuple):
 class Latest:
     """The `count` latest records of each group.
 
-    It holds `count` records of every group in memory. Of records of one time, those whose keys come
-    last count as later.
+    It holds `count` records of every group in memory. Among records of the same time, those with
+    higher keys count as later.
     """
 
     def __init__(self, count: int) -> None:
@@ -91,7 +91,7 @@ class Latest:
             del latest[: -self._count]
 
     def has(self, group: tuple[str, ...], time: float, key: str) -> bool:
-        """Return whether a record is one of the latest of its group, of all that were taken."""
+        """Return whether a record is among the latest of its group that were taken so far."""
         latest = self._groups.get(group, [])
         return len(latest) < self._count or (time, key) >= latest[0]
 

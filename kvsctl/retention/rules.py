@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Keeping(msgspec.Struct, frozen=True):
-    """The part of a rule that keeps the `count` latest records of each group that have not expired.
+    """The part of a rule that keeps the `count` latest unexpired records of each group.
 
     Without a `template`, all keys of an entity that the rule chooses from are one group.
     """
@@ -33,8 +33,8 @@ class Keeping(msgspec.Struct, frozen=True):
 class Step(NamedTuple):
     """The verdict of a rule on a record.
 
-    `verdict` is that of all its conditions but `keeping`. `time` is set if the record is in a group
-    of the rule: if it is one of the latest, the rule keeps it, whatever the verdict is.
+    `verdict` is that of all its conditions except `keeping`. `time` is set if the record is in a
+    group of the rule: if it is one of the latest, the rule keeps it, whatever the verdict is.
     """
 
     rule: int
@@ -43,7 +43,7 @@ class Step(NamedTuple):
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """Which records one rule settles: what `selection` chooses of some entities, but for `keeping`.
+    """The records that one rule settles: a `selection` of some entities, except what it keeps.
 
     `entities`: None stands for plain keys. `skips_expired`: an expired record is not chosen.
     """
@@ -61,19 +61,19 @@ class Rule(msgspec.Struct, frozen=True):
 
     @property
     def needs_created(self) -> bool:
-        """Whether it must be known when a record was created."""
+        """Whether the creation time of a record must be known."""
         orders = self.keeping is not None and self.selection.age_from is AgeFrom.CREATED
         return orders or self.selection.needs_created
 
     @property
     def needs_updated(self) -> bool:
-        """Whether it must be known when a record was updated."""
+        """Whether the time of a record's last update must be known."""
         orders = self.keeping is not None and self.selection.age_from is AgeFrom.UPDATED
         return orders or self.selection.needs_updated
 
     @property
     def needs_expiry(self) -> bool:
-        """Whether it must be known when a record expires."""
+        """Whether the expiry of a record must be known."""
         has_use = self.keeping is not None or self.skips_expired
         return has_use or self.selection.needs_expiry
 
@@ -100,7 +100,7 @@ class Rule(msgspec.Struct, frozen=True):
             verdict = self.selection.judge(entity, key, known, now)
         if self.keeping is not None and self.keeping.group_of(entity, key) is None:
             return Step(number, Verdict.UNDECIDED)
-        # What has expired is about to vanish: to keep it would mean to keep one record less.
+        # An expired record is about to vanish: keeping it would mean keeping one record fewer.
         if self.keeping is not None and not is_expired:
             time = self.selection.time_of(entity, key, known)
             if isinstance(time, Verdict):
@@ -114,8 +114,8 @@ class Rules(msgspec.Struct, frozen=True):
 
     `shard`: only records of this part of the keys are worked on; None: all. The others may still be
     the latest of their groups. `has_no_expired`: the listing skips expired records, so none is
-    judged. As a Chooser, the rules choose what one of them chooses, may keep, or cannot decide
-    about.
+    judged. As a Chooser, they choose each record that one of them chooses, may keep, or cannot
+    decide about.
     """
 
     rules: Sequence[Rule]
@@ -158,8 +158,8 @@ class Rules(msgspec.Struct, frozen=True):
     def are_by_key(self) -> list[bool]:
         """Return, for each rule, whether the key alone decides that it settles a record.
 
-        A record gets as far as a rule if no rule before settles it. So those before that may be
-        about the same keys must be of keys only, too. Takes time in proportion to the rules.
+        A record reaches a rule if no earlier rule settles it. So earlier rules for possibly the
+        same keys must be of keys only, too. Takes time proportional to the number of rules.
         """
         by_more: dict[str | None, Prefixes] = {}
         are_by_key: list[bool] = []
@@ -193,7 +193,7 @@ class Rules(msgspec.Struct, frozen=True):
         return is_about and self.is_in_shard(entity, key)
 
     def is_in_shard(self, entity: str | None, key: str) -> bool:
-        """Return whether a record may be worked on."""
+        """Return whether a record belongs to the part of the keys that is worked on."""
         return self.shard is None or self.shard.has_key(entity, key)
 
     def judge(self, entity: str | None, key: str, known: Known, now: float) -> Verdict:
