@@ -1,4 +1,4 @@
-"""What a listing needs to know of whatever chooses its records."""
+"""The interface to a listing of everything that chooses records."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
@@ -13,7 +13,7 @@ class Chooser(Protocol):
 
     @property
     def prefix(self) -> str:
-        """What every chosen key begins with; "" if nothing is known."""
+        """The prefix that every chosen key has; "" if none is known."""
         ...
 
     @property
@@ -23,12 +23,12 @@ class Chooser(Protocol):
 
     @property
     def counts_back(self) -> bool:
-        """Whether what is chosen depends on when it is decided, because of an age."""
+        """Whether the choice depends on the time when it is made, because of an age."""
         ...
 
     @property
     def needs_expiry(self) -> bool:
-        """Whether it must be known when a record expires."""
+        """Whether the expiry of a record must be known."""
         ...
 
     @property

@@ -1,6 +1,6 @@
 """Selectors that no record can meet, whatever the store holds. Pure.
 
-What merely chooses nothing at the moment is not one of them.
+A selector that merely chooses nothing at the moment is not one of them.
 """
 
 import fnmatch
@@ -17,7 +17,7 @@ from kvsctl.selection.selection import Selection
 _TOO_LONG: Final = f"no key has more than {DEFAULT_LIMITS.key_chars} characters"
 _GLOB_SET: Final = re.compile(r"\[!?\]?[^\]]*\]")
 _WITH_BEGINNING: Final = re.compile(r"[^*?\[]*\*+")
-"""A glob of everything that begins with a literal text."""
+"""A glob for everything that begins with a literal text."""
 
 
 def why_no_key_begins(prefix: str) -> str | None:
@@ -43,16 +43,17 @@ def why_no_key_matches(glob: str) -> str | None:
 
 
 def _may_be_in_a_key(part: str) -> bool:
-    """Return whether a key has the character, or one of the set, that a part of a glob is."""
+    """Return whether a key can have the character, or one of the set, of a part of a glob."""
     if len(part) == 1:
         return part in KEY_CHARACTERS
     return any(map(re.compile(fnmatch.translate(part)).match, KEY_CHARACTERS))
 
 
 def excluding_all(selection: Selection) -> Pattern | None:
-    """Return a pattern that excludes every key that the others choose; None if none does for sure.
+    """Return a pattern that certainly excludes every key the others choose; None if none does.
 
-    That is one of `matches`, or one of everything that begins as all of the others do.
+    That is a pattern that is also in `matches`, or a glob for everything with a literal text that
+    all prefixes begin with.
     """
     matched = {one.text for one in selection.matches}
     prefixes = selection.prefixes

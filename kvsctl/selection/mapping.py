@@ -31,7 +31,7 @@ class KeyMapping(msgspec.Struct, frozen=True):
 def mapped_selection(selection: Selection, mapping: KeyMapping) -> Selection:
     """Return a selection of all keys that chosen ones can become, and perhaps others.
 
-    What is not about keys is the same. Expressions and ages look at the key that becomes another.
+    Conditions that are not about keys stay the same. Expressions and ages see the original key.
     """
     if mapping == KeyMapping():
         return selection

@@ -13,7 +13,7 @@ _NUMBER: Final = re.compile(r"[0-9]+")
 
 
 class Age(NamedTuple):
-    """The moment that lies so many seconds before now, by the clock of the service."""
+    """The moment this many seconds before now, by the clock of the service."""
 
     seconds: float
 
@@ -28,9 +28,9 @@ def epoch_of(moment: Moment, now: float) -> float:
 
 
 def moment_of(text: str, option: str) -> Moment:
-    """Return the age that a duration is, or the epoch seconds of an ISO 8601 date or time.
+    """Return the Age of a duration, or the epoch seconds of an ISO 8601 date or time.
 
-    A date is its first second. Without an offset it is UTC, whatever this machine's zone. Raise
+    A date is its first second. A time without an offset is UTC, whatever this machine's zone. Raise
     UsageError if the text is neither, or a number without a unit.
     """
     if _NUMBER.fullmatch(text):

@@ -3,9 +3,9 @@
 The service lists by prefix only. The literal text with which a pattern begins becomes that prefix,
 so that a narrow pattern reads little.
 
-Python's `re` may take longer than a lifetime for a short key, and nothing can interrupt it. So it
+Python's `re` can take longer than a lifetime for a short key, and nothing can interrupt it. So it
 is used only for expressions that are quick for every key: see `_is_quick`. The others are matched
-by the `regex` package, which reads them alike and stops when its time is up.
+by the `regex` package, which reads them the same way and has a timeout.
 """
 
 import fnmatch
@@ -27,7 +27,7 @@ _SLOWEST_SECONDS: Final = 0.2
 _MOST_OPTIONS: Final = 8
 _NAMED_CLASS: Final = re.compile(r"\[:\^?[a-z]+:\]")
 _BRACE: Final = re.compile(r"\\N\{[^}]*\}|\\.|\{(?!(?:[0-9]+,?[0-9]*|,[0-9]*)\})", re.DOTALL)
-"""Among others, a brace that stands for itself. `regex` may take it for a fuzzy match."""
+"""Finds literal braces, among others. `regex` might take such a brace for a fuzzy match."""
 
 
 class Pattern(NamedTuple):
@@ -65,7 +65,7 @@ def regex(text: str) -> Pattern:
         )
     try:
         with warnings.catch_warnings():
-            # What another version of Python may read differently is read as this one does.
+            # This version of Python counts, even if another may read the text differently.
             warnings.simplefilter("ignore")
             search: Callable[[str], object] = re.compile(text).search
             if not _is_quick(text):
@@ -78,10 +78,10 @@ def regex(text: str) -> Pattern:
 
 
 def _is_quick(text: str) -> bool:
-    """Return whether `re` takes a short time for every key, as the text alone shows.
+    """Return whether the text alone shows that `re` is quick for every key.
 
-    One repetition, of something that is not a group, tries a number of ways that grows with the
-    square of the length of a key. Each `?` may double it.
+    A single repetition of something that is not a group tries a number of ways that grows with the
+    square of the length of a key. Each `?` can double it.
     """
     repetitions = sum(text.count(one) for one in "*+{")
     is_flat = repetitions == 0 or (repetitions == 1 and "(" not in text)
@@ -90,7 +90,7 @@ def _is_quick(text: str) -> bool:
 
 def _bounded(text: str) -> Callable[[str], object]:
     """Return a search that raises UsageError for a key that takes too long."""
-    import regex as bounded  # takes longer than all else that few selections need
+    import regex as bounded  # not at the top: the import is slow, and few selections need it
 
     own = _BRACE.sub(lambda found: r"\{" if found[0] == "{" else found[0], text)
     search = bounded.compile(own, bounded.VERSION0).search

@@ -26,24 +26,24 @@ def within(prefix: str, others: Sequence[str]) -> list[str]:
 
 
 class Prefixes:
-    """Many prefixes, to find out in little time whether keys may begin with one of them."""
+    """Many prefixes, with a fast test of whether keys can begin with one of them."""
 
     def __init__(self) -> None:
         self._whole: set[str] = set()
         self._beginnings: set[str] = set()
-        """Every text with which one of them begins."""
+        """Every text that one of them begins with."""
 
     def add(self, prefixes: Iterable[str]) -> None:
-        """Add prefixes. Takes time in proportion to their length."""
+        """Add prefixes. Takes time proportional to their length."""
         for prefix in prefixes:
             if prefix not in self._whole:
                 self._whole.add(prefix)
                 self._beginnings.update(prefix[:size] for size in range(len(prefix) + 1))
 
     def may_share(self, prefix: str) -> bool:
-        """Return whether a key that begins with `prefix` may begin with one of them, too.
+        """Return whether a key that begins with `prefix` can begin with one of them, too.
 
-        Takes time in proportion to the length of `prefix`, however many they are.
+        Takes time proportional to the length of `prefix`, however many they are.
         """
         if prefix in self._beginnings:
             return True

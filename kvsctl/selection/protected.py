@@ -10,7 +10,7 @@ from kvsctl.selection.patterns import GLOB_SPECIAL
 class Protected:
     """Keys and globs, each of which protects the keys that it matches. There may be many.
 
-    A key takes a look-up for each length that the literal beginnings of globs have.
+    Testing a key takes one look-up for each length of the literal beginnings of globs.
     """
 
     def __init__(self, entries: Iterable[str]) -> None:

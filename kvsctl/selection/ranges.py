@@ -48,7 +48,7 @@ def json_or_text(text: str) -> Any:
 
 
 def _is_descending(low: Any, high: Any) -> bool:
-    """Return whether two numbers are not in order. How texts are ordered is up to the service."""
+    """Return whether two numbers descend. The order of texts is up to the service."""
     numbers = int | float
     return isinstance(low, numbers) and isinstance(high, numbers) and low > high
 

@@ -25,16 +25,16 @@ class Verdict(Enum):
     CHOSEN = "chosen"
     NOT_CHOSEN = "not chosen"
     UNDECIDED = "undecided"
-    """The record does not say what a selector needs. It is not worked on."""
+    """The record does not hold what a selector needs. It is left alone."""
     LACKING = "lacking"
-    """A selector needs metadata that is not known: reading the record by batch/get may tell."""
+    """A selector needs data that is not known: reading the record by batch/get may give it."""
 
 
 class Known(msgspec.Struct, frozen=True, gc=False):
-    """What is known of a record besides its key. Times are epoch seconds; None: not known.
+    """What is known of a record, apart from its key. Times are epoch seconds; None: not known.
 
-    `has_expiry` None: it is not known whether the record has a ttl. `expires_at` and `expire_time`,
-    its text, are None for a record without one. `value` is JSON.
+    `has_expiry` None: it is not known whether the record has a ttl. `expires_at` and its text,
+    `expire_time`, are None for a record without a ttl. `value` is JSON.
     """
 
     value_bytes: int | None = None
@@ -59,8 +59,8 @@ class Selection(msgspec.Struct, frozen=True):
     A key must begin with `prefix`, match one of `matches` if there are any, one of `regexes` if
     there are any, and none of `excludes`, and must not be `protected`. `older_than` and
     `newer_than` are compared with the time that `age_from` names. `larger_than` is bytes of the
-    value. `shard`: the keys of this part. All of `where` must be true. `named` returns what a key
-    is called where expressions and ages look at it, or None for a key that cannot be chosen.
+    value. `shard`: the keys of this part. All of `where` must be true. `named` returns the key that
+    expressions and ages see instead, or None for a key that cannot be chosen.
     """
 
     prefix: str = ""
@@ -103,7 +103,7 @@ class Selection(msgspec.Struct, frozen=True):
 
     @property
     def counts_back(self) -> bool:
-        """Whether what is chosen depends on when it is decided, because of an age."""
+        """Whether the choice depends on the time when it is made, because of an age."""
         return isinstance(self.older_than, Age) or isinstance(self.newer_than, Age)
 
     def counted_from(self, now: float) -> "Selection":
@@ -117,17 +117,17 @@ class Selection(msgspec.Struct, frozen=True):
 
     @property
     def needs_created(self) -> bool:
-        """Whether it must be known when a record was created."""
+        """Whether the creation time of a record must be known."""
         return (self.needs_age and self.age_from is AgeFrom.CREATED) or self._reads("createdAt")
 
     @property
     def needs_updated(self) -> bool:
-        """Whether it must be known when a record was updated."""
+        """Whether the time of a record's last update must be known."""
         return (self.needs_age and self.age_from is AgeFrom.UPDATED) or self._reads("updatedAt")
 
     @property
     def needs_expiry(self) -> bool:
-        """Whether it must be known when a record expires."""
+        """Whether the expiry of a record must be known."""
         return self.is_expired or self.has_no_expiry or self._reads("expireTime")
 
     @property

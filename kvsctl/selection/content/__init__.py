@@ -4,6 +4,6 @@
 - `ages`: where an app keeps the time from which the age of a record counts.
 - `key_times`: times in keys.
 - `epochs`: times as apps keep them.
-- `candidate`: a record that is judged, as expressions see it.
-- `exact`: JSON as Python values whose numbers lose nothing.
+- `candidate`: a record to be judged, as expressions see it.
+- `exact`: JSON as Python values with exact numbers.
 """

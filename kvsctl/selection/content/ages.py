@@ -17,11 +17,11 @@ class AgeSource(Protocol):
 
     @property
     def needs_value(self) -> bool:
-        """Whether it is in the value."""
+        """Whether the time is in the value."""
         ...
 
     def epoch_of(self, record: Candidate) -> float | None:
-        """Return the time in epoch seconds; None if there is none that can be read."""
+        """Return the time in epoch seconds; None if no time can be read."""
         ...
 
 

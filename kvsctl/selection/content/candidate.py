@@ -1,4 +1,4 @@
-"""A record that is judged, as expressions see it."""
+"""A record to be judged, as expressions see it."""
 
 from collections.abc import Iterable
 from functools import cached_property
@@ -19,11 +19,11 @@ _KNOWN_BY: Final = {
     "expireTime": "has_expiry",
     "size": "value_bytes",
 }
-"""By member: the part of what is known that is None if the member is not known."""
+"""For each member, the field of `Known` that is None if the member is not known."""
 
 
 class Candidate:
-    """A record that is judged. Its value is decoded at most once, and only if it is looked at."""
+    """A record to be judged. Its value is decoded at most once, and only if it is needed."""
 
     def __init__(self, entity: str | None, key: str, known: "Known") -> None:
         self.entity = entity
@@ -32,7 +32,7 @@ class Candidate:
 
     @cached_property
     def value(self) -> Any:
-        """The value, with exact numbers. Raise ArithmeticError for one beyond all bounds."""
+        """The value, with exact numbers. Raise ArithmeticError for a number beyond all bounds."""
         assert self._known.value is not None  # noqa: S101
         return exact_value(bytes(self._known.value))
 
@@ -42,7 +42,7 @@ class Candidate:
         return any(getattr(self._known, part) is None for part in needed)
 
     def members(self, names: Iterable[str]) -> dict[str, Any]:
-        """Return some members of the record, as the service gives them; None: it has none.
+        """Return these members of the record, as the service gives them; None for an absent one.
 
         `createdAt` and `updatedAt` are epoch milliseconds, `expireTime` is ISO 8601, and `size` is
         bytes of the value. Raise ArithmeticError as `value` does.

@@ -24,7 +24,7 @@ _ISO: Final = re.compile(
 
 
 def epoch_of(value: Any) -> float | None:
-    """Return a time in epoch seconds; None if the value is not one that is read.
+    """Return a time in epoch seconds; None if the value is not such a time.
 
     A text without an offset is UTC, and a date is its first second.
     """

@@ -1,4 +1,4 @@
-"""JSON as Python values whose numbers lose nothing."""
+"""JSON as Python values with exact numbers."""
 
 import json
 import re
@@ -8,17 +8,17 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
 _MOST_DIGITS: Final = 4000
-"""Python makes integers of up to 4,300 digits."""
+"""Python parses integers of up to 4,300 digits."""
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
 
 def exact_value(text: bytes) -> Any:
-    """Return the value of a valid JSON text. Of equal members of an object, the last one counts.
+    """Return the value of a valid JSON text. If a member occurs twice, the last one counts.
 
-    A whole number is an int, however it is written (`1e2`, `1.0`). Any other is a float if that
-    has all of its digits, otherwise a Decimal, which compares exactly with both. The caller must
-    have checked the depth (`jsontext.PARSER_DEPTH`). Raise ArithmeticError if an exponent is beyond
-    what a Decimal can hold.
+    A whole number is an int, however it is written (`1e2`, `1.0`). Any other number is a float if
+    that keeps all of its digits, otherwise a Decimal, which compares exactly with both. The caller
+    must have checked the depth (`jsontext.PARSER_DEPTH`). Raise ArithmeticError if an exponent is
+    beyond what a Decimal can hold.
     """
     shown = text.decode()
     try:

@@ -3,10 +3,10 @@
 `jmespath` is used as it is, with these differences, so that no record is chosen by mistake:
 
 - Numbers are exact, however large: see `exact`. `to_number` reads JSON numbers only.
-- `true` and `false` equal no number, also inside arrays and objects.
-- Numbers and texts cannot be ordered with each other: the comparison is null.
-- There is a function more, `time`: epoch milliseconds of a time as apps keep them. See `epochs`.
-- Functions are checked when the expression is compiled, and so are the names of members.
+- `true` and `false` never equal a number, even inside arrays and objects.
+- A number and a text have no order: comparing them gives null.
+- There is one more function, `time`: epoch milliseconds of a time as apps keep it. See `epochs`.
+- Functions and names of members are checked when the expression is compiled.
 """
 
 import operator
@@ -34,17 +34,17 @@ _SAME_PLACE: Final = frozenset(
     {"comparator", "and_expression", "or_expression", "not_expression", "function_expression"}
     | {"multi_select_list", "multi_select_dict", "key_val_pair"}
 )
-"""Nodes whose parts all look at what the node itself looks at."""
+"""Nodes whose parts all read the same data as the node itself."""
 _WHOLE: Final = frozenset({"current", "identity"})
 _OTHERS: Final = frozenset({"literal", "index", "slice", "expref"})
-"""Nodes that look at nothing, or at the elements of an array."""
+"""Nodes that read nothing, or the elements of an array."""
 
 
 class Expression:
-    """A JMESPath expression over a record. `members` are those that it reads.
+    """A JMESPath expression over a record. `members` are the members that it reads.
 
-    `option` is where it was given. It may read those of `known`. Raise UsageError if it cannot be
-    compiled.
+    `option` is where it was given. It may read only members in `known`. Raise UsageError if it
+    cannot be compiled.
     """
 
     def __init__(self, text: str, option: str, known: Collection[str] = MEMBERS) -> None:
@@ -65,12 +65,12 @@ class Expression:
         self._visit = _Interpreter(Options(custom_functions=_FUNCTIONS)).visit
 
     def result(self, record: Mapping[str, Any]) -> Any:
-        """Return the result for a record; None if there is an error. It has these members."""
+        """Return the result for a record, given its members; None if there is an error."""
         try:
             return self._visit(self._tree, record)
         except MemoryError:
             raise
-        except Exception:  # whatever a function of the library raises for an odd value
+        except Exception:  # for odd values, functions of the library raise errors of many kinds
             return None
 
     def _parsed(self) -> Any:
@@ -98,10 +98,10 @@ class Expression:
             raise self._refused("not a JMESPath expression", 0) from None
 
     def _check(self, node: Any) -> None:
-        """Raise UsageError for what compiles and can never have a result.
+        """Raise UsageError for an expression that compiles but can never have a result.
 
-        That is a function that does not exist or has too few or too many arguments, and `!a.b`,
-        which means `(!a).b`.
+        That is an unknown function, too few or too many arguments, and `!a.b`, which means
+        `(!a).b`.
         """
         if node["type"] == "subexpression" and node["children"][0]["type"] == "not_expression":
             raise self._refused(
@@ -143,7 +143,7 @@ class Expression:
 
 
 def _children(node: Any) -> list[Any]:
-    """Return the nodes inside a node: a slice has numbers in their place."""
+    """Return the nodes inside a node. A slice has numbers instead."""
     return [child for child in node["children"] if isinstance(child, dict)]
 
 
@@ -158,7 +158,7 @@ def _roots(node: Any) -> Iterator[str | None]:
         for child in _children(node):
             yield from _roots(child)
     elif kind not in _OTHERS:
-        # All other nodes pass what the first part returns on to the others.
+        # All other nodes pass the result of their first part on to the other parts.
         yield from _roots(node["children"][0])
 
 

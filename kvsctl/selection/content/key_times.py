@@ -21,7 +21,7 @@ _DIRECTIVES: Final = {
     "s": "(?:[0-9]{13}|[0-9]{10})",
 }
 _NEEDS: Final = {"d": "m", "m": "Y", "j": "Y", "H": "dj", "M": "H", "S": "M", "f": "S"}
-"""For a directive: those of which one must be there."""
+"""For each directive, the directives of which the format must have one, too."""
 _PARTS: Final = re.compile(r"%(.?)|[^%]+", re.DOTALL)
 _HINT: Final = (
     "Write it as in key:log-%Y-%m-%d. Known: %Y %m %d %j %H %M %S %f, %s (epoch seconds or "
@@ -32,9 +32,9 @@ _HINT: Final = (
 class KeyTimes:
     """A format of the times that keys hold. Raise UsageError if it is not one.
 
-    It may stand anywhere in a key. Where the format begins or ends with a directive, no other
-    digit may stand beside it. Times are UTC. What the format leaves out is the earliest: `%Y-%m`
-    is the first second of the month.
+    A time may be anywhere in a key. If the format begins or ends with a directive, no other digit
+    may be next to it. Times are UTC. What the format leaves out is the earliest: `%Y-%m` is the
+    first second of the month.
     """
 
     def __init__(self, text: str, option: str) -> None:
@@ -56,14 +56,14 @@ class KeyTimes:
         _require_time(names, text, option)
         before = "(?<![0-9])" if parts[0].startswith("(?P") else ""
         after = "(?![0-9])" if parts[-1].startswith("(?P") else ""
-        # Ahead, so that matches that overlap are found, too.
+        # A lookahead, so that overlapping matches are found, too.
         self._find = re.compile(f"{before}(?={''.join(parts)}{after})").finditer
 
     def epoch_of(self, key: str) -> float | None:
         """Return the time in a key, in epoch seconds.
 
-        Return None if the key holds no time, several, or one that cannot be, such as a 30 February:
-        which of them is meant is not known.
+        Return None if the key holds no time, an impossible one such as 30 February, or several: it
+        is not known which of them is meant.
         """
         times = {_epoch(match.groupdict()) for match in self._find(key)}
         return times.pop() if len(times) == 1 else None
