@@ -1,4 +1,4 @@
-"""The sums by prefix, in bounded memory: beyond some thousands, they are in a temporary file."""
+"""The sums by prefix, in bounded memory: if there are too many, they are in a temporary file."""
 
 import heapq
 import sqlite3
@@ -60,7 +60,7 @@ class Groups:
             self._file.close()
 
     def at(self, name: Name) -> Totals:
-        """Return sums to which records of this name are added, before the next call."""
+        """Return the sums of a name. The caller adds records to them before the next call."""
         sums = self._sums.get(name)
         if sums is None:
             if len(self._sums) >= self._most:
@@ -78,7 +78,7 @@ class Groups:
     def largest(self, count: int) -> list[Row]:
         """Return at most `count` names: by bytes of values, then by keys, the largest first.
 
-        Names that are equal in both are in order.
+        Names that are equal in both are sorted.
         """
         if self._file is None:
             found = heapq.nsmallest(count, self._sums.items(), key=_rank)

@@ -1,4 +1,4 @@
-"""The prefix of a key that has so many levels. Pure."""
+"""The prefix of a key with a given number of levels. Pure."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ SEPARATORS: Final = ":#._-"
 
 
 def prefix_of(key: str, depth: int, separator: str | None = None, begin: int = 0) -> str:
-    """Return the beginning of a key with `depth` levels, or with as many as it has.
+    """Return the first `depth` levels of a key, or as many as it has.
 
     A level ends with the separator. None: with the first of `SEPARATORS` that the key has. Levels
     count from the character at `begin`.
