@@ -1,4 +1,4 @@
-"""The programs that a benchmark needs besides Python, and packages of npm."""
+"""The programs other than Python that a benchmark needs, and packages of npm."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ def require(tool: str) -> str:
 def installed_packages(benchmark: Path) -> Path:
     """Install the packages of a benchmark's lock file, once, and return their folder.
 
-    Raise Missing if node or npm is not here, or if npm fails.
+    Raise Missing if node or npm is not installed, or if npm fails.
     """
     require("node")
     npm = require("npm")

@@ -53,7 +53,7 @@ def publish(given: argparse.Namespace, measured: Mapping[str, Any]) -> None:
 
 
 def skip_outside_ci(what: str) -> None:
-    """Say that a part is skipped because a tool is missing. In CI none may be: exit instead."""
+    """Report a part that is skipped because a tool is missing. In CI, exit instead."""
     if os.environ.get("CI") == "true":
         sys.exit(f"not skipped in CI: {what}")
     print(f"skipped: {what}", file=sys.stderr)
@@ -70,7 +70,7 @@ def spread(values: Iterable[float]) -> dict[str, float]:
 
 
 def _build_options() -> list[str]:
-    """Return the options that this interpreter was configured with and that change its speed."""
+    """Return the configuration options of this interpreter that affect its speed."""
     given = shlex.split(sysconfig.get_config_var("CONFIG_ARGS") or "")
     return [option for option in given if option.partition("=")[0] in _SPEED_OPTIONS]
 

@@ -1,8 +1,8 @@
-"""Measure what `set --changed-only` costs and spares against a plain set of the same file.
+"""Measure what `set --changed-only` costs and saves against a plain set of the same file.
 
 For each share of records that differ from the store, both commands write the same file to a store
-that holds the old values, in turns. Units and bytes are those of the reports. The price is that of
-the documents, without the free part: 1.09 US dollars per GB written, 0.055 per GB read.
+that holds the old values, in turns. Units and bytes come from the reports. Prices come from the
+documents, without the free part: 1.09 US dollars per GB written, 0.055 per GB read.
 """
 
 import argparse
@@ -53,7 +53,7 @@ def _measured(folder: Path, given: argparse.Namespace, share: float) -> dict[str
     assert changed[0]["succeeded"] == round(given.records * share)
     written_bytes = plain[0]["bytes_sent"]
     usd = _usd(plain[0], written_bytes)
-    # Of what the other sends, requests that read are a part.
+    # Not `bytes_sent` of the changed-only run, which includes requests that read.
     usd_changed = _usd(changed[0], written_bytes * changed[0]["succeeded"] / given.records)
     return {
         "plain": _shown(plain[0], usd),
@@ -90,7 +90,7 @@ def _shown(report: dict[str, Any], usd: float) -> dict[str, Any]:
 
 
 def _usd(report: dict[str, Any], written_bytes: float) -> float:
-    """Return what a run costs. Each request that reads costs that of its answer, or of 1 KB."""
+    """Return the cost of a run. A request that reads costs its answer's bytes, at least 1 KB."""
     reads = report["units"]["read"]
     read_bytes = max(report["bytes_received"], reads * _LEAST_READ_BYTES) if reads else 0
     return written_bytes * _WRITE_USD_PER_BYTE + read_bytes * _READ_USD_PER_BYTE

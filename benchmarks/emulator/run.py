@@ -31,7 +31,7 @@ BATCH_KEYS = 100_000
 
 @contextlib.contextmanager
 def server(kind: str, db: Path, keys: int) -> Iterator[tuple[str, int]]:
-    """Run a server on this file, which has so many keys; yield its URL and process id."""
+    """Run a server on this file, which has `keys` keys; yield its URL and process id."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -1,4 +1,4 @@
-"""The two servers to compare: `servers.py emulator|bare PORT DB KEYS`. DB has so many keys.
+"""The two servers to compare: `servers.py emulator|bare PORT DB KEYS`. KEYS: the keys in DB.
 
 `bare` is an ASGI app under the same uvicorn settings. It sends a fixed body of the same size and
 runs the same SQL in the same thread, which commits writes together, on keys of its own. It parses

@@ -2,8 +2,8 @@
 
 This is what one would write by hand, with knowledge that kvsctl does not have: which prefixes
 divide the keys evenly. Each connection takes a prefix, follows its cursors, and takes the next one.
-Answers are not parsed: only their length, the number of records and the cursor are looked for. It
-prints how many records it has seen, how many seconds that took without start-up, and CPU seconds.
+Answers are not parsed, only searched for their length, the number of records and the cursor. It
+prints the number of records it has seen, the seconds without start-up, and the CPU seconds.
 """
 
 import asyncio

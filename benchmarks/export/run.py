@@ -1,13 +1,13 @@
-"""Compare `kvsctl export` with bare queries over as many connections; see ../README.md.
+"""Compare `kvsctl export` with bare queries over the same number of connections; see ../README.md.
 
-Two stores of as many records: in one, keys begin with each letter and digit equally often; in the
-other, nine of ten begin with one prefix. `keys_per_s_of_raw` is the speed of an export of the even
-store against `raw.py`, which knows how the keys are distributed, in alternating runs. `hot_of_even`
-compares the time of exports of the two stores. Both leave out start-up: `elapsed_s` of the report,
-and what `raw.py` measures itself.
+Two stores have the same number of records: in one, keys begin with each letter and digit equally
+often; in the other, nine of ten begin with one prefix. `keys_per_s_of_raw` is the speed of an
+export of the even store against `raw.py`, which knows how the keys are distributed, in alternating
+runs. `hot_of_even` compares the time of exports of the two stores. Both leave out start-up:
+`elapsed_s` of the report, and what `raw.py` measures itself.
 
-`by_cpu` has the same two ratios from CPU time, which other work on the machine changes less: of
-client and server, each on a processor of its own, the one that takes more decides the time.
+`by_cpu` has the same two ratios from CPU time, which other work on the machine changes less. Client
+and server have a processor each, so the one that takes more decides the time.
 """
 
 import argparse
@@ -39,7 +39,7 @@ _TARGETS = {
 
 
 class _Store(NamedTuple):
-    """A store that is served, prefixes that divide its keys evenly, and the sum of its keys."""
+    """A served store, prefixes that divide its keys evenly, and the sum of its keys."""
 
     url: str
     server: int
@@ -167,7 +167,7 @@ def _export(folder: Path, store: _Store, connections: int) -> _Step:
 def _summed(path: Path) -> tuple[int, int]:
     """Return the number of records and a sum over their keys, whatever their order.
 
-    The keys are not kept: the peak memory of a process counts from that of its parent.
+    The keys are not kept: the peak memory of a process includes that of its parent.
     """
     count = total = 0
     with path.open("rb") as lines:

@@ -1,6 +1,6 @@
-// The questions that the vendor's client answers: each of its methods, each branch of its code, each
-// error that it knows, and what its own tests say that the service answers. The emulator is at
-// KVS_URL, with the entity "employee". Prints one JSON object per question.
+// The questions that the vendor's client asks: each of its methods, each branch of its code, each
+// error that it knows, and the service's answers in its own tests. The emulator is at KVS_URL, with
+// the entity "employee". Prints one JSON object per question.
 
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
@@ -366,7 +366,7 @@ await ask('in a runtime, requests bring its token, host and trace id', 'index.js
   assert.equal(await kvs.get('a'), undefined, 'the token opens a store of its own');
 });
 
-// What the client's own tests say that the service answers.
+// The service's answers in the client's own tests.
 const TESTS = '__test__/index.test.js';
 for (const [what, line, call] of [
   ['set', 271, () => kvs.set('a', 1)],

@@ -1,4 +1,4 @@
-"""The questions that the vendor's client answers, asked by it in a process of node."""
+"""The questions that the vendor's client asks, in a process of node."""
 
 import json
 import os
@@ -20,9 +20,9 @@ _TIMEOUT_SECONDS: Final = 300
 
 
 def outcomes(wire: Wire, folder: Path) -> tuple[list[Outcome], list[str]]:
-    """Ask all questions. Return what became of them, and which code of the client was not reached.
+    """Ask all questions. Return their outcomes, and the code of the client that was not reached.
 
-    That is a list of `file:line`. Raise ValueError if a source is not where a question says.
+    The code is a list of `file:line`. Raise ValueError if a source is not where a question says.
     """
     with tempfile.TemporaryDirectory() as reached:
         shutil.copy(_SCRIPT, folder)
@@ -48,7 +48,7 @@ def _outcome(line: Mapping[str, Any], folder: Path) -> Outcome:
 
 
 def _not_reached(reached: Path, folder: Path) -> set[str]:
-    """Return where parts of the client's code begin that were not run, from V8's report."""
+    """Return where the parts of the client's code begin that V8 reports as not run."""
     home = (folder / "node_modules" / _PACKAGE).resolve()
     run: dict[Path, bytearray] = {}
     for report in reached.glob("*.json"):
@@ -56,7 +56,7 @@ def _not_reached(reached: Path, folder: Path) -> set[str]:
             path = Path(script["url"].removeprefix("file://"))
             if path.is_relative_to(home / "out"):
                 before = run.setdefault(path, bytearray(len(path.read_text("utf-8"))))
-                # A file that was loaded twice is reported for each time.
+                # A file that was loaded twice is reported twice.
                 run[path] = bytearray(map(max, before, _run(script["functions"], len(before))))
     return {
         f"{path.relative_to(home).as_posix()}:{line}"

@@ -1,4 +1,4 @@
-"""A question to the emulator: where its answer is written, and how it is asked."""
+"""A question to the emulator: the source of its answer, and how it is asked."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ Ask = Callable[[Wire], None]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A sentence that is true of the service, its source, and what finds out whether it is here.
+    """A statement about the service, its source, and a test of whether the emulator agrees.
 
     `ask` raises AssertionError if the emulator answers otherwise.
     """
@@ -23,13 +23,13 @@ class Question:
 
     @property
     def name(self) -> str:
-        """The name in the record of what held: unique, and as long as the sentence is."""
+        """The name in the record: unique, and unchanged as long as the sentence is."""
         return f"{self.group}: {self.sentence}"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a question. `why_not` is None if it held."""
+    """The outcome of a question. `why_not` is None if it held."""
 
     name: str
     source: str
@@ -45,7 +45,7 @@ class Page:
         self.questions: list[Question] = []
 
     def asks(self, sentence: str) -> Callable[[Ask], Ask]:
-        """Return a decorator that makes a question of a function."""
+        """Return a decorator that makes a function a question."""
 
         def decorated(ask: Ask) -> Ask:
             self.add(sentence, ask)
@@ -103,7 +103,7 @@ class Page:
 
 
 def asked(questions: Iterable[Question], wire: Wire) -> list[Outcome]:
-    """Ask all questions, each of an emptied emulator, and return what became of them."""
+    """Ask all questions, each of an emptied emulator, and return their outcomes."""
     outcomes = []
     for question in questions:
         why_not = None

@@ -1,4 +1,4 @@
-"""What held when it was last recorded, and what has changed since."""
+"""The recorded outcomes of the questions, and what has changed since."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,12 +19,12 @@ class Record(NamedTuple):
 
 
 def read(path: Path = FILE) -> Record:
-    """Return what was recorded."""
+    """Return the record in a file."""
     return Record(**json.loads(path.read_text("utf-8")))
 
 
 def written(record: Record) -> str:
-    """Return a record as the text of its file: a name per line, so that changes show one by one."""
+    """Return a record as the text of its file: a name per line, so that diffs show each change."""
     return json.dumps(record._asdict(), indent=2, ensure_ascii=False) + "\n"
 
 
@@ -39,10 +39,10 @@ def record_of(outcomes: Iterable[Outcome], not_reached: Iterable[str]) -> Record
 
 
 def changes(recorded: Record, now: Record) -> dict[str, list[str]]:
-    """Return what a run found that the record does not say; empty lists if nothing is worse.
+    """Return how a run is worse than the record; empty lists if it is not.
 
-    `fallen` held and does not any more. `gone` was asked and is not any more. `unrecorded` is asked
-    for the first time. `unreached` is code of the client that was reached before.
+    `fallen` held and no longer does. `gone` was asked and no longer is. `unrecorded` is asked for
+    the first time. `unreached` is code of the client that was reached before.
     """
     asked = {*now.held, *now.not_held}
     known = {*recorded.held, *recorded.not_held}
@@ -55,12 +55,12 @@ def changes(recorded: Record, now: Record) -> dict[str, list[str]]:
 
 
 def improved(recorded: Record, now: Record) -> list[str]:
-    """Return the questions that did not hold when they were recorded, and do now."""
+    """Return the questions that hold now, but did not when they were recorded."""
     return [name for name in recorded.not_held if name in now.held]
 
 
 def shares(outcomes: Sequence[Outcome]) -> Mapping[str, Any]:
-    """Return how many questions were asked, how many held, in all and by group."""
+    """Return how many questions were asked and how many held, in all and by group."""
     groups: dict[str, dict[str, int]] = {}
     for one in outcomes:
         count = groups.setdefault(one.name.partition(":")[0], {"asked": 0, "held": 0})

@@ -1,12 +1,12 @@
-"""How faithful the emulator is: the share of questions that it answers as the service is said to.
+"""Measure how much of the service's documented behaviour the emulator reproduces.
 
-Questions come from the documents (`documents`), from the vendor's client (`client.mjs`: each
-method, branch and error of @forge/kvs, run itself) and from its validator of manifests
-(`validator`: each rule of @forge/manifest for storage, asked itself). Each has its source. Those
-that did not hold are listed in the result.
+Questions come from the documents (`documents`), from the vendor's client (`client.mjs` runs each
+method, branch and error of @forge/kvs) and from its validator of manifests (`validator` asks each
+rule of @forge/manifest for storage). Each has its source. The result lists the questions that did
+not hold.
 
-It exits 1 if a question that held when it was last recorded does not hold any more, or is not asked
-any more, or is new (`--record` then writes recorded.json again).
+It exits 1 if a recorded question no longer holds or is no longer asked, or if a question is new
+(`--record` then writes recorded.json again).
 """
 
 import sys
@@ -24,7 +24,7 @@ from benchmarks.result import parser, publish, skip_outside_ci
 
 
 def _asked() -> tuple[list[Outcome], list[str]]:
-    """Return all questions, asked, and the code of the client that no question reaches."""
+    """Ask all questions. Return their outcomes, and the client's code that none of them reaches."""
     with Wire() as wire:
         found = asked(questions(), wire)
         folder = installed_packages(Path(__file__).parent)

@@ -1,4 +1,4 @@
-"""Where in a package of the vendor a sentence stands. The package itself is read to check it."""
+"""The place of a statement in a package of the vendor, checked in the package itself."""
 
 import json
 from pathlib import Path

@@ -1,8 +1,8 @@
 """The questions that the vendor's validator of manifests answers, rule by rule.
 
 Each rule of `app.storage` has a manifest that just keeps it and one that breaks it. The validator
-itself judges both, and the emulator must judge alike. The few rules where the documentation is
-stricter, so that the emulator follows it, are among the questions of the documents instead.
+itself judges both, and the emulator must agree. Where the documentation is stricter, the emulator
+follows it: those few rules are among the questions of the documents instead.
 """
 
 import json
@@ -27,7 +27,7 @@ _SCHEMA: Final = "out/schema/manifest-schema.json"
 
 
 class Rule(NamedTuple):
-    """A rule: what it demands, where it stands, and `app.storage` on both sides of it."""
+    """A rule: what it demands, its source, and an `app.storage` on both sides of it."""
 
     demands: str
     cited: Cited
@@ -325,7 +325,7 @@ def started(folder: Path) -> Iterator[Validator]:
 
 
 def questions(validator: Validator, folder: Path) -> list[Question]:
-    """Return a question for each rule. Raise ValueError if the validator itself has another."""
+    """Return a question for each rule. Raise ValueError if the validator does not have the rule."""
     found = []
     for rule in RULES:
         if not validator.accepts(rule.keeps) or validator.accepts(rule.breaks):

@@ -46,7 +46,7 @@ _NAMED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP response. `json` is None if the body is empty, and the text if it is not JSON."""
+    """An HTTP response. `json` is None for an empty body, and the text if it is not JSON."""
 
     status: int
     json: Any
@@ -58,7 +58,7 @@ class Answer:
 
 
 class Emulated:
-    """One emulator that serves on loopback."""
+    """An emulator that serves on loopback."""
 
     def __init__(self, url: str) -> None:
         self.url: Final = url
@@ -69,9 +69,9 @@ class Emulated:
         self._client.close()
 
     def post(self, path: str, body: Any, **headers: str) -> Answer:
-        """Send a request to an endpoint; a path that begins with a slash is whole.
+        """Send a request to an endpoint, or to a whole path that begins with a slash.
 
-        `body` that is not bytes is sent as JSON.
+        A `body` that is not bytes is sent as JSON.
         """
         whole = path if path.startswith("/") else f"/v1/{path}"
         content = body if isinstance(body, bytes) else json.dumps(body).encode()

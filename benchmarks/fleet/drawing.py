@@ -13,7 +13,7 @@ _COLOURS: Final = ("#1f77b4", "#d95f02")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What a number of stores needed of a core, and how many stores would need all of it."""
+    """The share of a core that a number of stores needed, and how many stores need a whole one."""
 
     name: str
     points: Sequence[tuple[int, float]]
@@ -21,7 +21,7 @@ class Line:
 
 
 def drawn(panels: Mapping[str, Sequence[Line]]) -> str:
-    """Draw a panel for each size of records: points as measured, lines to the whole core."""
+    """Draw a panel for each size of records: measured points, and lines up to the whole core."""
     width = len(panels) * (_WIDTH + _GAP) + _LEFT
     height = _TOP + _HEIGHT + 50
     parts = [

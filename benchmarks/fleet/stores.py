@@ -1,4 +1,4 @@
-"""Write to many stores at once, in this process, each at its full quota. Print what that took.
+"""Write to many stores at once, in this process, each at its full quota. Print counts and times.
 
 Every store has a job, a pacer, connections, a report and, if asked for, a journal of its own.
 """

@@ -12,8 +12,8 @@ _PAIRS: Final = {ord("]"): ord("["), ord("}"): ord("{")}
 class Split(NamedTuple):
     """The elements that an array certainly has, and their lengths with surrounding white space.
 
-    `is_open`: more elements may follow, whose ends are a matter of opinion. `breaks`: whether the
-    text is not a whole array; None: a matter of opinion too.
+    `is_open`: more elements may follow, whose ends are ambiguous. `breaks`: whether the text is not
+    a whole array; None: ambiguous, too.
     """
 
     elements: list[bytes]
@@ -23,7 +23,7 @@ class Split(NamedTuple):
 
 
 def draw_array(grammar: Grammar, element: Callable[[], bytes]) -> bytes:
-    """Draw an array of such elements, or nearly one."""
+    """Draw an array of these elements, or nearly one."""
     spaces = (b"", b"", b"\n", b" ", b"\r\n  ", b"\t")
     elements = [
         grammar.one_of(spaces) + element() + grammar.one_of(spaces) for _ in range(grammar.up_to(7))

@@ -71,7 +71,7 @@ def _read(
 
 
 def _recut(slab: Slab) -> Slab:
-    """Return the slab, cut and joined as a run may do before it makes records of it."""
+    """Return the slab, split and joined as a run may do before it makes records of it."""
     half = len(slab) // 2
     joined = slab[:half].joined(slab[half:])
     if joined is None:
@@ -101,10 +101,10 @@ def _compare_piece(piece: Record | Problem, wanted: Expected, options: Options) 
     if isinstance(piece, Problem):
         if wanted.cut is not None and piece.code == "MAX_SIZE":
             if piece.raw.rstrip() != wanted.cut.rstrip():
-                raise MismatchError(f"{piece.origin}: it was cut to something else")
+                raise MismatchError(f"{piece.origin}: it was truncated differently")
             return
         if not _holds_what_was_read(piece, wanted, options):
-            raise MismatchError(f"{piece.origin}: the problem does not hold what was read")
+            raise MismatchError(f"{piece.origin}: the problem lacks the bytes that were read")
         if not piece.message or len(piece.message.encode()) > 1000 or "\n" in piece.message:
             raise MismatchError(f"{piece.origin}: {piece.message!r} is not a message")
         if isinstance(verdict, Wanted):
@@ -144,7 +144,7 @@ def _members(text: bytes) -> list[tuple[str, Any, str]]:
         if not isinstance(parsed(shown), list) or not shown.lstrip().startswith("{"):
             raise MismatchError(f"{text!r} is not an object")
     except (UnicodeDecodeError, NotJsonError) as error:
-        raise MismatchError(f"{text!r} is no JSON: {error}") from None
+        raise MismatchError(f"{text!r} is not JSON: {error}") from None
     return members_of(shown)
 
 

@@ -1,7 +1,7 @@
-"""Find the lines of JSON documents among other lines, slowly: each line is judged from the start.
+"""Find the lines of JSON documents among other lines, slowly: each line is read from the start.
 
 A line that leaves a bracket open starts a document, unless a later line shows that it is a
-truncated record. The rule is written anew from the documentation.
+truncated record. The rule is written again from the documentation.
 """
 
 import re
@@ -82,7 +82,7 @@ def _is_plain_key(token: str) -> bool:
 
 
 class _State:
-    """What lines have opened, read from the start."""
+    """What a sequence of lines has opened, read from the start."""
 
     def __init__(self, lines: Sequence[str]) -> None:
         opened = ""

@@ -94,7 +94,7 @@ class Format:
         return Drawn(packed, text, damage)
 
     def judged(self, drawn: Drawn, options: Options) -> Judged:
-        """Return the required result. A damaged archive gives nothing that is not in the text."""
+        """Return the required result. A damaged archive yields only pieces of the text."""
         judged = self.judge(drawn.text, options)
         match drawn.damage:
             case Damage.NONE:
@@ -116,7 +116,7 @@ class Format:
 
 
 class _Chunked(File, kw_only=True):
-    """A file that is read in the given chunks."""
+    """A file that yields the given chunks."""
 
     given: Sequence[bytes] = ()
 

@@ -74,7 +74,7 @@ class Grammar:
         self._random = chance.random
 
     def once_in(self, times: int) -> bool:
-        """Return True once in so many draws."""
+        """Return True once in `times` draws."""
         return self._random() * times < 1
 
     def one_of(self, choices: Sequence[bytes]) -> bytes:
@@ -82,7 +82,7 @@ class Grammar:
         return choices[int(self._random() * len(choices))]
 
     def up_to(self, most: int) -> int:
-        """0 to `most`, rather less."""
+        """Draw a number from 0 to `most`, more often a small one."""
         return int(self._random() * self._random() * (most + 1))
 
     def string(self) -> bytes:
@@ -140,7 +140,7 @@ class Grammar:
         return self.object_of(members)
 
     def settings(self) -> list[tuple[bytes, bytes]]:
-        """Draw further members of a record, or nearly."""
+        """Draw further members of a record, or malformed ones."""
         members = []
         if self.once_in(5):
             members.append((b"entityName", self.one_of(_ENTITIES)))
@@ -178,7 +178,7 @@ class Grammar:
         return self.mutated(text) if self.once_in(6) else text
 
     def writer(self) -> Callable[[], bytes]:
-        """Choose what draws the lines of a file: any, or mostly lines with the same spacing."""
+        """Choose how the lines of a file are drawn: any lines, or mostly ones spaced alike."""
         if not self.once_in(4):
             return self.line
         frame = self.one_of(_FRAMES)
@@ -235,7 +235,7 @@ class Grammar:
         return self.mutated(text) if self.once_in(12) else text
 
     def line_or_document(self, line: Callable[[], bytes]) -> bytes:
-        """Draw a line; seldom a part of one, or a JSON document over several lines."""
+        """Draw a line, or rarely a part of one, or a JSON document over several lines."""
         if self._random() < 0.95:
             return line()
         if self.once_in(2):
@@ -250,7 +250,7 @@ class Grammar:
         return document
 
     def chunks(self, text: bytes) -> list[bytes]:
-        """Split the text into chunks as a reader may get them; an empty one means no data yet."""
+        """Split the text into chunks as a reader may get them. An empty one means no data yet."""
         draw = self._random()
         if draw < 0.3:
             return [text] if text else []

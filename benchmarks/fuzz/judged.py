@@ -7,7 +7,7 @@ from typing import Final, NamedTuple, TypeAlias
 from benchmarks.fuzz.arrays import split_elements
 from benchmarks.fuzz.documents import Text, lines_of_documents
 from benchmarks.fuzz.options import Bound
-from benchmarks.fuzz.oracle import Refused, Verdict, Wanted, goes_on
+from benchmarks.fuzz.oracle import Refused, Verdict, Wanted, may_continue
 from benchmarks.fuzz.tables import Row, header_fault, named_delimiter, rows_of
 
 _BOM: Final = b"\xef\xbb\xbf"
@@ -17,7 +17,7 @@ _INVALID_JSON: Final = Refused(frozenset({"INVALID_JSON"}))
 
 
 class Form(NamedTuple):
-    """The record that a piece has the form of, valid or not; `value` as JSON, if any."""
+    """The record that a piece looks like, valid or not; `value` as JSON, if any."""
 
     key: str
     value: str | None = None
@@ -31,7 +31,7 @@ Formed: TypeAlias = Callable[[bytes], Form | None]
 class Expected(NamedTuple):
     """A piece that must be read: its line, its bytes and their verdict.
 
-    `cut`: how much of it may be kept, trailing white space aside, if it is judged too long.
+    `cut`: the part that is kept, apart from trailing white space, if the piece is judged too long.
     """
 
     line: int
@@ -47,7 +47,8 @@ class Judged:
 
     `is_open`: any pieces may follow these. `may_lack`: some of these may be missing.
     `breaks`: whether reading must end with an error of the input; None: it may.
-    `of_first`: what is expected if reading ends after so many pieces. None: the first of these.
+    `of_first`: returns what is expected if reading ends after a number of pieces. None: the first
+    of these.
     """
 
     expected: list[Expected]
@@ -57,7 +58,7 @@ class Judged:
     of_first: Callable[[int], list[Expected]] | None = None
 
     def expected_of(self, count: int) -> list[Expected]:
-        """Return what is expected of an input of which so many pieces were read."""
+        """Return what is expected of an input of which `count` pieces were read."""
         if not self.may_lack or self.of_first is None or count >= len(self.expected):
             return self.expected
         return self.of_first(count)
@@ -112,7 +113,7 @@ def judge_lines(
 
 
 def _with_documents(lines: Sequence[Expected], *, has_keys: bool) -> list[Expected]:
-    """Return the lines, those of documents refused."""
+    """Return the lines, with the lines of documents refused."""
     texts = [
         Text(None if line.verdict is _TOO_LONG else line.raw, _may_start(line, has_keys=has_keys))
         for line in lines
@@ -133,7 +134,7 @@ def _is_document(lines: Sequence[Expected]) -> bool:
     for place, line in enumerate(lines[:20]):
         if not line.raw.startswith((b"#", b"/")):
             is_last = place == len(lines) - 1
-            return line.verdict is not _TOO_LONG and not is_last and goes_on(line.raw)
+            return line.verdict is not _TOO_LONG and not is_last and may_continue(line.raw)
     return False
 
 
@@ -145,7 +146,7 @@ def judge_array(text: bytes, bound: Bound | None, judge: Judge, formed: Formed) 
         one = Expected(number, element, judge(element), formed(element))
         if bound is not None and length > bound.most_bytes:
             kept = element[: bound.kept_bytes]
-            # Whether the white space beside it counts is open.
+            # It is ambiguous whether the white space beside it counts.
             is_long = len(element) > bound.most_bytes
             one = Expected(number, kept, _TOO_LONG) if is_long else one._replace(cut=kept)
         expected.append(one)

@@ -1,4 +1,4 @@
-"""The options of a command besides its input, drawn by a seed."""
+"""The options of a command except its input, drawn by a seed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

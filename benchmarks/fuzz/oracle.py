@@ -1,7 +1,7 @@
 """Read a text slowly with the standard library alone; share nothing with kvsctl.
 
-The rules are written anew from the contracts of the service and of the command line. Where the
-meaning of a text is a matter of opinion, the verdict is undecided, and only general rules apply.
+The rules are written again from the contracts of the service and of the command line. Where the
+meaning of a text is ambiguous, the verdict is undecided, and only general rules apply.
 """
 
 import json
@@ -38,8 +38,8 @@ _INVALID_KEY: Final = frozenset({"INVALID_KEY"})
 class Wanted:
     """The text is this record.
 
-    `value` is the exact text, None where the command needs none; `string` what the value says
-    where only that is known.
+    `value` is the exact text, None where the command needs none. `string` is the content of the
+    value where only that is known.
     """
 
     key: str
@@ -52,7 +52,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Refused:
-    """The text is not a record, for one of these reasons; if empty, for any reason."""
+    """The text is not a record, for one of these reasons; without reasons, for any."""
 
     codes: frozenset[str] = field(default_factory=frozenset)
 
@@ -74,7 +74,7 @@ def _no_constant(name: str) -> NoReturn:
 
 
 class _Number(str):
-    """A number kept as its text, so it is never too large or rounded."""
+    """A number kept as text, so that it is never too large or rounded."""
 
     __slots__ = ()
 
@@ -147,7 +147,7 @@ def _after_white(text: str, at: int) -> int:
     return at
 
 
-def goes_on(line: bytes) -> bool:
+def may_continue(line: bytes) -> bool:
     """Return whether a line is an object or array that later lines can complete."""
     text = line.decode("utf-8", "replace").strip(_WHITE)
     if text[:1] not in ("{", "[") or depth_of(text) > _PARSER_DEPTH:
@@ -158,7 +158,7 @@ def goes_on(line: bytes) -> bool:
 
 
 def _parses(text: str) -> bool:
-    """Return whether a text is JSON, or nearly: NaN and Infinity are what Python writes."""
+    """Return whether a text is JSON, or nearly: Python also accepts NaN and Infinity."""
     try:
         json.loads(text, parse_int=len, parse_float=len)
     except (json.JSONDecodeError, RecursionError):
@@ -377,7 +377,7 @@ def judge_record(members: Members, entity: str | None, default: tuple[int, str] 
 
 
 def _moment(text: str) -> tuple[datetime | None, bool]:
-    """Return a time, and whether the outcome is undecided: it may be too far away."""
+    """Return a time, and whether the outcome is undecided because it may be too far away."""
     try:
         moment = datetime.fromisoformat(text)
     except (ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""Feed generated input to the readers and compare the result with a slow, independent reading.
+"""Feed generated input to the readers and compare the result with a slow, independent reader.
 
 Any bytes must give records or problems, never an exception. Each line that is not blank must give
 exactly one piece, with the right place and position. A record must have the content of its line,

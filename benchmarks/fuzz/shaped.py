@@ -1,4 +1,4 @@
-"""Draw objects and rows of other shapes than records, and judge them by the oracle's rules."""
+"""Draw objects and rows that are not shaped as records, and judge them by the oracle's rules."""
 
 import json
 from typing import Any, Final
@@ -53,7 +53,7 @@ def key_names(options: Options) -> list[str]:
 
 
 def draw_object(grammar: Grammar, options: Options) -> bytes:
-    """Draw an object that such a key can be made from, or nearly one."""
+    """Draw an object that a key can be made from, or nearly one."""
     names = [name.encode() for name in dict.fromkeys(key_names(options))]
     members = [(name, _key_member(grammar)) for name in names]
     if options.value_field is not None and options.value_field.encode() not in names:
@@ -68,7 +68,7 @@ def draw_object(grammar: Grammar, options: Options) -> bytes:
 
 
 def draw_line(grammar: Grammar, options: Options) -> bytes:
-    """Draw a line with such an object, or now and then something else."""
+    """Draw a line with such an object, or sometimes something else."""
     text = grammar.line() if grammar.once_in(20) else draw_object(grammar, options)
     return grammar.mutated(text) if grammar.once_in(10) else text
 
@@ -146,7 +146,7 @@ def _key(members: Members, options: Options) -> str | Refused:
 
 
 def _is_of_parts(options: Options) -> bool:
-    """Return whether several parts make the key: then no member among them may be empty."""
+    """Return whether the key has several parts. Then no member in it may be empty."""
     return len(template_of(options)) > 1
 
 

@@ -39,7 +39,7 @@ class Row(NamedTuple):
 def draw_table(
     grammar: Grammar, delimiter: bytes, keys: Sequence[bytes], others: Sequence[bytes]
 ) -> bytes:
-    """Draw a table with columns of keys, of anything, and of members of records, or nearly one."""
+    """Draw a table with columns of keys, other data and members of records, or nearly a table."""
     settings = (name for name in _TEXTS if grammar.once_in(4))
     columns = list(dict.fromkeys((*keys, *others, *settings)))
     if grammar.once_in(3):

@@ -5,13 +5,13 @@ store with as many keys, in alternating runs, without start-up (`elapsed_s` of t
 `by_cpu` is the same ratio from the CPU time of client and server together, which other work on the
 machine changes less.
 
-`steps` shows the time and the peak memory as the number of installations grows; each has as many
-keys. `seconds_per_installation_growth` is the time per installation in the last step against the
-first with enough of them to measure.
+`steps` shows the time and the peak memory as the number of installations grows; all have the same
+number of keys. `seconds_per_installation_growth` is the time per installation in the last step
+against the first step that is large enough to measure.
 
-`quotas` is 500 of them at once, in real time, each with a quota of 2 units per minute and 3 units
-of deletions: the server refuses a request above a quota, and `refused` must be 0. `seconds` is near
-the `least_seconds` that the quotas allow only if each of them uses all of its quota.
+`quotas` cleans 500 installations at once, in real time, each with a quota of 2 units per minute and
+3 units of deletions. The server refuses a request above a quota, and `refused` must be 0. `seconds`
+is near the `least_seconds` that the quotas allow only if each installation uses all of its quota.
 """
 
 import json
@@ -101,7 +101,7 @@ def _measured(folder: Path, given: Any) -> dict[str, Any]:
 
 
 def _cleaned(folder: Path, installations: int, keys: int) -> _Step:
-    """Clean so many stores, and check that all of it was deleted."""
+    """Clean this many stores, and check that everything was deleted."""
     seed = _seed(folder, installations, keys)
     with emulator_process(folder, "--seed", str(seed)) as (url, server):
         words = ["--all-installations"] if installations > 1 else ["--installation", "i00000"]
@@ -130,7 +130,7 @@ def _cleaned(folder: Path, installations: int, keys: int) -> _Step:
 
 
 def _held_to_quotas(folder: Path, installations: int, units: int) -> dict[str, Any]:
-    """Clean so many stores at once, each with a quota, in real time. Check what each has used."""
+    """Clean this many stores at once, each with a quota, in real time. Check what each has used."""
     seed = _seed(folder, installations, units * _BATCH)
     quota = str(_QUOTA_UNITS)
     quotas = ("--read-units", quota, "--write-units", quota)
@@ -157,7 +157,7 @@ def _held_to_quotas(folder: Path, installations: int, units: int) -> dict[str, A
 
 
 def _seed(folder: Path, installations: int, keys: int) -> Path:
-    """Write the records of so many stores to a file, and return it."""
+    """Write the records of this many stores to a file, and return it."""
     seed = folder / "seed.jsonl"
     with seed.open("w", encoding="utf-8") as lines:
         lines.writelines(_lines(installations, keys))

@@ -53,7 +53,7 @@ def main() -> None:
 
 
 class _Service:
-    """The emulator, answering later, with counts of the records received and requests answered."""
+    """The emulator with delayed answers, which counts records received and requests answered."""
 
     def __init__(self, emulator: Emulator, delay_seconds: float) -> None:
         self._emulator = emulator
@@ -77,7 +77,7 @@ class _Service:
 
 
 def _round(given: argparse.Namespace, draw: random.Random) -> float:
-    """Carry a job out with kills. Return the share of records that were sent again."""
+    """Carry out a job with kills. Return the share of records that were sent again."""
     requests = math.ceil(given.records / _BATCH)
     delay_seconds = given.seconds * given.concurrency / requests
     with tempfile.TemporaryDirectory() as name:
@@ -114,7 +114,7 @@ def _round(given: argparse.Namespace, draw: random.Random) -> float:
 def _kill(
     words: list[str | Path], environment: dict[str, str], service: _Service, seconds: float
 ) -> None:
-    """Start a run, and kill it so many seconds after its first answer."""
+    """Start a run, and kill it `seconds` seconds after its first answer."""
     before = service.answered
     with subprocess.Popen(
         words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

@@ -4,8 +4,8 @@
 
 JOB is one of `JOBS`. KIND is how the records or keys are given: `list`, `iterator`, or `async`,
 which uses AsyncClient. FILE is written by `export` and read by `diff`. It prints how many records
-it accounted for, and the wall and CPU time of its call, without those of starting and of making
-what it gives.
+it accounted for, and the wall and CPU time of its call, without the time to start and to make the
+records or keys.
 """
 
 import asyncio
@@ -44,10 +44,11 @@ def _key(number: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A method of a client, and what it is given, made of numbers.
+    """A method of a client, and a function from a number to what it is given.
 
-    `words`: the command that does the same, without its target and its input. `share`: one in so
-    many records is enough. `is_of_store`: it reads a store, which must be filled before.
+    `words`: the command that does the same, without its target and its input. `share`: the job
+    needs only one in this many records. `is_of_store`: it reads a store, which must be filled
+    before.
     """
 
     method: str
@@ -58,7 +59,7 @@ class Job:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """How what it works on can be given: it differs only if something is given at all."""
+        """The ways to give records. A job on a store gets none, so only the client differs."""
         return ("list", "async") if self.is_of_store else ("list", "iterator", "async")
 
 
@@ -76,7 +77,7 @@ JOBS: Final[Mapping[str, Job]] = {
 
 
 def main() -> None:
-    """Do the job, and print what it took."""
+    """Do the job, and print its count and times."""
     name, kind, url, records, connections, path = sys.argv[1:]
     job = JOBS[name]
     given = [] if job.is_of_store else [job.make(number) for number in range(int(records))]

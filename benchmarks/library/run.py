@@ -1,9 +1,9 @@
 """Compare kvsctl as a library with the command, on the same jobs; see ../README.md.
 
-A round does every job by the command, and by `program.py` with a list, an iterator and AsyncClient,
-in turns. The time of a run with one record is that of starting and of the first request; it is
-subtracted. The command is measured as a whole process, and of the program its call alone: to make
-records is not a part of the job, as to write the command's file is not.
+A round does every job with the command, and with `program.py` and a list, an iterator and
+AsyncClient, in turns. The time of a run with one record, for start-up and the first request, is
+subtracted. The command is measured as a whole process, the program only in its call: making its
+records is not a part of the job, just as writing the command's file is not.
 """
 
 import argparse
@@ -32,7 +32,7 @@ _SHORT = ("set", "get", "scan", "diff")
 
 
 class _Sized(NamedTuple):
-    """A job with so many records: the server, the command, and the file of the program."""
+    """A job with a number of records: the server, the command, and the program's file."""
 
     name: str
     records: int
@@ -70,7 +70,7 @@ def _measured(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
 def _prepared(
     folder: Path, stack: ExitStack, url: str, name: str, records: int
 ) -> tuple[_Sized, _Sized]:
-    """Return a job with one record and with all, whose input is written and whose store filled."""
+    """Return a job with one record and with all. Its input is written and its store is filled."""
     job, sized = JOBS[name], []
     for size in (1, records // job.share):
         place = folder / f"{name}-{size}".replace(" ", "-")
@@ -106,7 +106,7 @@ def _command(job: Job, place: Path, url: str, source: Path) -> Client:
 
 
 def _one_round(jobs: dict[str, tuple[_Sized, _Sized]], turn: int) -> dict[str, dict[str, Took]]:
-    """Return the times of a record, in microseconds, by job and by who did it."""
+    """Return the times per record, in microseconds, by job and by program."""
     order = [*jobs][turn % len(jobs) :] + [*jobs][: turn % len(jobs)]
     return {name: {who: _per_record(*jobs[name], who) for who in _doers(name)} for name in order}
 
@@ -128,7 +128,7 @@ def _done(job: _Sized, who: str) -> Took:
 
 
 def _called(job: _Sized, kind: str) -> Took:
-    """Let the program do a job. Raise RuntimeError if it did not account for every record."""
+    """Run a job in the program. Raise RuntimeError unless it accounted for every record."""
     words = [job.name, kind, job.url, str(job.records), str(_CONNECTIONS), str(job.path)]
     done = subprocess.run([sys.executable, _PROGRAM, *words], capture_output=True, check=False)
     if done.returncode:

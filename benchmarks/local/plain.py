@@ -1,8 +1,7 @@
-"""The same job by sqlite3 alone: `plain.py set|get INPUT DATABASE [OUTPUT]`.
+"""The same job with sqlite3 alone: `plain.py set|get INPUT DATABASE [OUTPUT]`.
 
 This is what one would write by hand: the same table and pragmas as the emulator's, 25 records per
-transaction or per SELECT, orjson, and no checks. It prints how many seconds it took, without
-start-up.
+transaction or per SELECT, orjson, and no checks. It prints the seconds it took, without start-up.
 """
 
 import sqlite3

@@ -1,4 +1,4 @@
-"""Compare `-t local` with the same job by sqlite3 alone; see ../README.md.
+"""Compare `-t local` with the same job with sqlite3 alone; see ../README.md.
 
 A round is one run of each, as whole processes that take turns. `ratio` compares their times without
 start-up: `elapsed_s` of kvsctl's report, and what `plain.py` measures itself after its imports.
@@ -99,7 +99,7 @@ def _plain(folder: Path, verb: str, source: Path) -> Taken:
 
 
 def _taken(words: list[str], folder: Path, fresh: Path | None) -> Taken:
-    """Run Python with these words. Each `set` begins with a database that is not there yet."""
+    """Run Python with these words. Each `set` begins without a database."""
     for stale in folder.glob(f"{fresh.name}*") if fresh else ():
         stale.unlink()
     environment = {"HOME": str(folder), "KVSCTL_LOCAL_DB": str(folder / "kvsctl.db")}

@@ -1,4 +1,4 @@
-"""Measure memory and time as the input grows: memory should stay flat, time grow in proportion.
+"""Measure memory and time as the input grows: memory should stay flat, and time grow linearly.
 
 Peak memory is that of the kvsctl process alone. Many records go to the server in C of the
 throughput benchmark, which is faster than any client. Large values and failures go to
@@ -102,7 +102,7 @@ def _large_values(folder: Path, count: int) -> dict[str, Any]:
 def _failures(folder: Path, count: int) -> dict[str, Any]:
     """Send records that pass every check; the service refuses nine in ten of them one by one.
 
-    The records that succeed in between keep the run from giving up.
+    The records that succeed in between prevent the run from giving up.
     """
     records = count * 10 // 9
     failed = records - -(-records // 10)

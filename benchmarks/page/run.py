@@ -1,7 +1,7 @@
-"""How soon the emulator's page shows a large store; see ../README.md.
+"""Measure how soon the emulator's page shows a large store; see ../README.md.
 
-Serves a file with so many records, and sends the requests of the page. Each is measured several
-times; the first time, nothing of the file is in memory.
+Serve a file with many records, and send the requests of the page. Each is measured several times;
+the first time, nothing of the file is in memory.
 """
 
 import argparse

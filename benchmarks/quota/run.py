@@ -101,7 +101,7 @@ def _documented(kind: Kind, given: argparse.Namespace, panels: list[Panel]) -> d
 
 
 def _unknown(name: str, kind: Kind, minutes: int, panels: list[Panel]) -> dict[str, Any]:
-    """Run some minutes against a limit that no header announces; report the first separately."""
+    """Run for minutes against a limit that no header announces; report the first separately."""
     amount, seconds = _UNKNOWN[name]
     plan = RunPlan(Verb.SET, packing=_ONE_EACH, pace=Pace.of(0.7), finds_concurrency=True)
     quota = Quota(kind, ((amount, seconds, False),))

@@ -1,6 +1,6 @@
-"""The shapes of records that inputs seldom have, and of lines that are not records.
+"""The shapes of records that are rare in inputs, and of lines that are not records.
 
-All of these were once read one by one. Those that fail still are.
+All of these were once read one by one. The lines that fail still are.
 """
 
 import json
@@ -48,7 +48,7 @@ def _failing(name: str, rows: Rows, *words: str, suffix: str = "jsonl") -> Shape
 
 
 def _one_in(times: int, odd: Rows) -> Rows:
-    """Write plain lines, with an odd one in place of the first and each so many after it."""
+    """Write plain lines, with an odd one in place of the first and of every `times`-th after it."""
 
     def write(count: int) -> Iterator[bytes]:
         for number, (one, other) in enumerate(zip(_PLAIN(count), odd(count), strict=True)):
@@ -210,4 +210,4 @@ _DRY: Final = (
     replace(_rare("-n, unknown member", _UNKNOWN_MEMBER, *_CHECKED, base="-n"), fails_every=1),
 )
 RARE: Final[Sequence[Shape]] = (*_LEGAL, *_FAILING, *_MIXTURES, *_DRY)
-"""The shapes that inputs seldom have."""
+"""The shapes that are rare in inputs."""

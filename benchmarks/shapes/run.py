@@ -1,8 +1,8 @@
 """Measure what each shape of record costs against plain ones: whole processes, CPU time per record.
 
-A round runs every shape, as `kvsctl set` or `kvsctl delete` against a server faster than it, with
-all records and with one. The time of one record is that of starting, with all modules that the
-shape needs, and is subtracted. Rounds begin at different shapes. A ratio compares two runs of the
+A round runs every shape, as `kvsctl set` or `kvsctl delete` against a server that is faster, with
+all records and with one. The time of the run with one record, for start-up with all modules that
+the shape needs, is subtracted. Rounds begin at different shapes. A ratio compares two runs of the
 same round, so other load on the machine affects both.
 """
 
@@ -75,7 +75,7 @@ def _client(folder: Path, url: str, shape: Shape, records: int) -> Client:
 
 
 def _accounted_for(failing: int, output: bytes) -> int:
-    """Return how many records the report counts. Raise RuntimeError unless so many failed."""
+    """Return how many records the report counts. Raise RuntimeError unless `failing` failed."""
     report = json.loads(output.splitlines()[-1])
     if report["failed"] != failing:
         raise RuntimeError(f"{report['failed']} records failed, not {failing}")

@@ -1,4 +1,4 @@
-"""The shapes of records that inputs often have, and how much of plain each may cost."""
+"""The shapes of records that are common in inputs, and what each may cost against plain ones."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Shape:
     """One shape. `rows` writes that many records. `words` are the command and its options.
 
     A record may take `bound` times as long as one of the shape `base`. If `fails_every` is not 0,
-    the first record and each so many after it fail.
+    the first record and every `fails_every`-th after it fail.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Shape:
     fails_every: int = 0
 
     def failing(self, count: int) -> int:
-        """Return how many of so many records fail."""
+        """Return how many of `count` records fail."""
         return -(-count // self.fails_every) if self.fails_every else 0
 
 
@@ -138,4 +138,4 @@ _KEYS = (
     Shape("keys of a table, --key", csv_table(person), ("delete", *KEY_WORDS), "csv", base="keys"),
 )
 COMMON: Final[Sequence[Shape]] = (*_OBJECTS, *_DEFAULTS, *_TEMPLATES, *_TABLES, *_KEYS)
-"""The shapes that inputs often have. `rare` has the others."""
+"""The shapes that are common in inputs. `rare` has the others."""

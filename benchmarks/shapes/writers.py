@@ -79,12 +79,12 @@ _OPTIONS: Final[Sequence[Record]] = (
 
 
 def surrogate_record(number: int) -> dict[str, Any]:
-    """Return a record that JSON can write only with an escape, and that no quick decoder takes."""
+    """Return a record that JSON can write only with an escape, and that fast decoders refuse."""
     return plain_record(number) | {"value": {"n": number, "pad": "x" * 40 + "\ud800"}}
 
 
 def mixed_record(number: int) -> Record:
-    """Return a record of a file that many writers wrote."""
+    """Return a record of a file that many programs wrote."""
     record = in_any_order(number, {**plain_record(number), **_OPTIONS[number % len(_OPTIONS)]})
     return record if number % 10 else {**record, **surrogate_record(number)}
 

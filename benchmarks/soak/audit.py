@@ -1,4 +1,4 @@
-"""Compare what a run left behind with what the seed determines, in one pass and bounded memory."""
+"""Compare the results of a run with what the seed determines, in one pass and bounded memory."""
 
 import json
 import sqlite3
@@ -222,7 +222,7 @@ def audit_numbers(
     found.expect("the sum", ended, sums.records)
     found.expect("codes", sorted(totals.codes), sorted(sums.failing))
     for code, most in sums.failing.items():
-        # A refused record that a later one of its key caught up with is a duplicate.
+        # A refused record that a later one of its key supersedes in time is a duplicate.
         least = sums.standing[code] if code == "INVALID_KEY" else most
         if not least <= totals.codes.get(code, 0) <= most:
             found.note(f"{code}: {totals.codes.get(code, 0)}, expected {least} to {most}")

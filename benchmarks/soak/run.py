@@ -31,7 +31,7 @@ from benchmarks.soak.processes import Client, Ended, await_noted, requests_met
 from benchmarks.soak.workload import POISON_CODE, POISON_PREFIX, piece
 from kvsctl.journal.file import read_journal
 
-# A 429 holds all requests back for a second: with many of them, the soak would mostly sleep.
+# A 429 delays all requests for a second: with many of them, the soak would mostly sleep.
 _FAULTS: Final = (
     "429={few},throttled={few},retry-after=0.2,500={r},500-after={r},503={r},503-after={r},"
     "502-html={r},502-empty={r},504={r},reset-before={r},reset-after={r},cut={r},"

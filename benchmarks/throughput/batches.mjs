@@ -1,4 +1,4 @@
-// What both Node scripts share: no checks, no order, no retries. Lines travel as they stand.
+// The code that both Node scripts share: no checks, no order, no retries. Lines are sent unchanged.
 import { readFileSync } from 'node:fs';
 
 const BATCH = 25;

@@ -17,7 +17,7 @@ _HERE = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A command, and how to read from its output how many records the answers named."""
+    """A command, and a function that reads the number of records in the answers from its output."""
 
     command: list[str | Path]
     named: Callable[[bytes], int]

@@ -87,7 +87,7 @@ def _clients(folder: Path, url: str, source: Path, given: argparse.Namespace) ->
 
 
 def _keys_with_duplicates(count: int) -> list[int]:
-    """Return the numbers of keys, a fifth of them those of any earlier record."""
+    """Return the numbers of keys. A fifth of them repeat the key of an earlier record."""
     chance = Random(5)
     return [chance.randrange(at) if at % 5 == 4 else at for at in range(count)]
 

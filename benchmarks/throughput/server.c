@@ -89,7 +89,7 @@ static void name_record(struct buffer *out, struct span key, struct span entity,
     APPEND(out, "}");
 }
 
-/* Names every record of the array in the answer. Returns how many, -1 for what is no such JSON. */
+/* Names every record of the array in the answer. Returns how many, -1 if it is not such JSON. */
 static int name_records(struct buffer *out, const char *at, const char *end, int wants_value) {
     struct span key = {0}, entity = {0}, *target = NULL;
     int depth = 0, named = 0;
@@ -132,7 +132,7 @@ static void answer(struct connection *one, const char *path, size_t path_length,
     int is_get = path_length >= 10 && !memcmp(path + path_length - 10, "/batch/get", 10);
     struct buffer *out = &one->out;
     size_t start = out->used;
-    /* The length is not known before the body is made: it goes into ten places, zeros first. */
+    /* The length is not known before the body is made: reserve ten digits, with leading zeros. */
     APPEND(out, "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ");
     size_t length_at = out->used;
     APPEND(out, "0000000000\r\n\r\n");
@@ -163,7 +163,7 @@ static const char *header(const char *at, const char *end, const char *name) {
     return NULL;
 }
 
-/* Answers the requests that are there whole. */
+/* Answers the complete requests in the buffer. */
 static void answer_all(struct connection *one) {
     size_t done = 0;
     while (!one->closing) {
@@ -189,7 +189,7 @@ static void answer_all(struct connection *one) {
     one->in.used -= done;
 }
 
-/* Returns whether the connection is still of use. */
+/* Returns whether the connection can still be used. */
 static int flush(struct connection *one, int poll) {
     while (one->sent < one->out.used) {
         ssize_t count = send(one->fd, one->out.bytes + one->sent, one->out.used - one->sent,

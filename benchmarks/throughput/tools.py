@@ -1,4 +1,4 @@
-"""The compiled server of the measurement, and what becomes of one without a tool."""
+"""The compiled server of a measurement, and the result of a measurement that lacks a tool."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ _HERE = Path(__file__).parent
 
 
 def measured_in_folder(measure: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
-    """Return what `measure` returns for a temporary folder; what is missing, if a tool is."""
+    """Return the result of `measure` in a temporary folder, or which tool is missing."""
     with tempfile.TemporaryDirectory() as folder:
         try:
             return measure(Path(folder))

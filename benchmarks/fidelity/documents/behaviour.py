@@ -1,4 +1,4 @@
-"""What lasts, in which order, and for how long: contract, section "Behaviour"."""
+"""Order, consistency, expiry and failures: contract, section "Behaviour"."""
 
 import concurrent.futures
 from functools import partial

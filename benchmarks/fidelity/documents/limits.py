@@ -54,7 +54,7 @@ def _(wire: Wire) -> None:
 
 
 def _heavy(total: int) -> bytes:
-    """Return a batch/set of exactly so many bytes, of values that are each allowed."""
+    """Return a batch/set of exactly `total` bytes, with values that are each allowed."""
     each = 160_000
     items = [f'{{"key":"k{n:02}","value":"{"x" * each}"}}' for n in range(24)]
     body = f"[{','.join(items)}," + '{"key":"last","value":""}]'
