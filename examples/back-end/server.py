@@ -7,7 +7,7 @@
     GET  /customers      all customers, as JSON Lines
     GET  /backup         all customers as kvsctl exports them: `kvsctl set -f` writes them again
 
-One client serves all requests. Its target, token and settings are those of kvsctl's configuration.
+One client serves all requests. Its target, token and settings come from kvsctl's configuration.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from kvsctl.errors import KvsctlError
 _PREFIX = "customer:"
 _CUSTOMERS = "/customers"
 _STATUSES = {"KEY_NOT_FOUND": 404, "INVALID_KEY": 400}
-"""Whatever else a record fails with, the store could not be asked: 502."""
+"""The statuses of errors, by code. All other codes mean that the store did not answer: 502."""
 
 
 class Server(ThreadingHTTPServer):
@@ -76,7 +76,7 @@ class Handler(BaseHTTPRequestHandler):
     def _customers(self, left: int, lines: list[int]) -> Iterator[Any]:
         """Yield a record for each line of the body, and add the line's number to `lines`.
 
-        A line that is not a customer is yielded, too: it fails, and costs no other line anything.
+        A line that is not a customer is yielded, too: it fails without affecting other lines.
         """
         number = 0
         while left > 0 and (line := self.rfile.readline(left)):
@@ -87,7 +87,7 @@ class Handler(BaseHTTPRequestHandler):
                 yield _record(line)
 
     def _answer_records(self, records: Iterator[StoredRecord | FailedRecord]) -> None:
-        """Answer the values of all records; of none if one could not be read."""
+        """Answer the values of all records, or of none if one could not be read."""
         values = []
         try:
             for one in records:
@@ -101,7 +101,7 @@ class Handler(BaseHTTPRequestHandler):
         self._answer(200, values)
 
     def _answer_backup(self) -> None:
-        """Answer lines as they arrive. After an error the connection ends without an end."""
+        """Answer lines as they arrive. After an error, the connection ends without a last chunk."""
         lines = self.server.client.export_lines(_PREFIX)
         try:
             first = [line for line in [next(lines, None)] if line is not None]
@@ -131,7 +131,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def _record(line: bytes) -> Any:
-    """Return the record of a customer. That of any other line is none, and fails."""
+    """Return the record of a customer, or for any other line one that fails."""
     try:
         customer = json.loads(line)
         return {"key": f"{_PREFIX}{customer['id']}", "value": customer}
@@ -140,7 +140,7 @@ def _record(line: bytes) -> Any:
 
 
 def main() -> None:
-    """Serve until Ctrl-C. Exit with a line that says why, if that cannot be done."""
+    """Serve until Ctrl-C. Exit with an error message if that fails."""
     parser = argparse.ArgumentParser(description="A back end that keeps customers.")
     parser.add_argument("target")
     parser.add_argument("port", type=int, nargs="?", default=8080)

@@ -1,6 +1,6 @@
 """The back end of an app in a container: it counts its visits in the key-value store.
 
-The store is reached as in Forge: through the proxy, with the header that the proxy asks for.
+The store is reached as in Forge: through the proxy, with the header that the proxy requires.
 """
 
 import json

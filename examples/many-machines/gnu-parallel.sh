@@ -1,12 +1,12 @@
 #!/bin/sh
-# Write the records of a file in N processes by GNU parallel, each on a shard of the keys, and print the
+# Write the records of a file in N processes with GNU parallel, each on a shard of the keys, and print the
 # sum of their reports:
 #
 #     ./gnu-parallel.sh users.jsonl 4
 #
 # Journals and reports go to the current folder. Called again, it resumes. For processes on several
 # machines that share the folder, set PARALLEL, for example to "--sshlogin one,two --workdir .".
-# The processes divide the quota by themselves. The exit code is 0, or the number of shards that failed.
+# The processes divide the quota automatically. The exit code is 0, or the number of shards that failed.
 set -eu
 file=$1
 shards=$2

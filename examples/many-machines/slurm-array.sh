@@ -10,12 +10,13 @@
 #     sbatch --export=ALL,FOLDER=/shared/users slurm-array.sh
 #
 # FOLDER is on storage that all nodes share. It has users.jsonl, and gets a journal and a report for each
-# task. A task that leaves work (75) or was stopped (143) resumes: submit the same array again. The sum:
+# task. To resume tasks that left work (75) or were stopped (143), submit the same array again. To add up
+# the reports:
 #
 #     kvsctl report merge /shared/users/part-*.json
 #
 # --time=01:00:00 is more than --max-duration. "B:" sends the signal to this script, and thus to kvsctl.
-# The tasks divide the quota by themselves.
+# The tasks divide the quota automatically.
 set -eu
 cd "$FOLDER"
 exec kvsctl set -f users.jsonl --shard auto --max-duration 55m \

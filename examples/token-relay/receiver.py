@@ -4,12 +4,12 @@ Forge calls `POST /forge/token` (see manifest.yml). The call is genuine if its F
 Token is signed with a key of the vendor and meant for this app. Its `x-forge-oauth-system` header
 is the token of the installation that the invocation token names.
 
-`GET /token/INSTALLATION` answers with that token as one line, and `GET /installations` with what
-there is, if they carry the relay's key. Tokens are in memory only: after a restart, the next hour
-brings them back.
+With the relay's key, `GET /token/INSTALLATION` answers with that token as one line, and
+`GET /installations` with the installations that have one. Tokens are in memory only: after a
+restart, new ones arrive within an hour.
 
-Put it behind something that ends TLS: the signature does not cover the token, and the key must not
-be read on its way.
+Put it behind a proxy that terminates TLS: the signature does not cover the token, and the key must
+not be readable in transit.
 """
 
 import hmac
@@ -38,14 +38,14 @@ INVOCATION_PATH = "/forge/token"
 LEEWAY_SECONDS = 10
 KEYS_SECONDS = 3600.0
 KEYS_PAUSE_SECONDS = 30.0
-"""How long keys are used, and how long after they were fetched an unknown one is looked for."""
+"""How long fetched keys are used, and how long to wait before an unknown key is fetched."""
 JWKS_TIMEOUT_SECONDS = 3
 """Forge waits five seconds for an answer."""
 BODY_BYTES = 1_000_000
 TOKEN_CHARACTERS = 16_384
 KEY_CHARACTERS = 32
 LIFETIME_SECONDS = 55 * 60
-"""How long a token is kept that does not say when it ends: what the vendor promises at least."""
+"""How long to keep a token that does not state its expiry: the least that the vendor promises."""
 MOST_PORT = 65_535
 _BROKEN_ANSWERS = (
     OSError,
@@ -57,12 +57,12 @@ _BROKEN_ANSWERS = (
     RecursionError,
     jwt.PyJWTError,
 )
-"""What an answer raises that does not arrive, or does not hold the vendor's keys."""
+"""The errors of an answer that does not arrive, or does not hold the vendor's keys."""
 log = logging.getLogger("relay")
 
 
 class Refused(Exception):
-    """A request that is refused. The message holds nothing of what was sent."""
+    """A refused request. The message contains nothing from the request."""
 
     def __init__(self, status: HTTPStatus, message: str) -> None:
         super().__init__(message)
@@ -70,7 +70,7 @@ class Refused(Exception):
 
 
 class VendorKeys:
-    """The public keys of the vendor, fetched when they are needed, and seldom."""
+    """The public keys of the vendor, fetched when needed, but not often."""
 
     def __init__(self, url: str, now: Callable[[], float] = time.monotonic) -> None:
         self._url = url
@@ -83,7 +83,7 @@ class VendorKeys:
         """Return the key of this name. Raise Refused if the vendor has none."""
         with self._lock:
             age = float("inf") if self._fetched is None else self._now() - self._fetched
-            # Anybody can send names that do not exist: they must not cause a request each.
+            # Anyone can send unknown names: each of them must not cause a request.
             if age > KEYS_SECONDS or (name not in self._keys and age > KEYS_PAUSE_SECONDS):
                 self._fetch()
             if name not in self._keys:
@@ -103,7 +103,7 @@ class VendorKeys:
 
 @dataclass(frozen=True)
 class Held:
-    """A token and when it ends, in epoch seconds. `is_assumed`: it does not say so itself."""
+    """A token and its expiry in epoch seconds. `is_assumed`: the token does not state it."""
 
     token: str
     ends_at: float
@@ -113,7 +113,7 @@ class Held:
         return f"Held(ends_at={self.ends_at})"
 
     def is_later_than(self, other: "Held") -> bool:
-        """Return whether both say when they end, and this one ends later."""
+        """Return whether both state their expiry, and this one expires later."""
         return not (self.is_assumed or other.is_assumed) and self.ends_at > other.ends_at
 
 
@@ -212,7 +212,7 @@ def bearer_of(authorization: str | None) -> str:
 def length_of(text: str) -> int:
     """Return the length of a body, as its header says. Raise Refused if it is not a small number.
 
-    Its digits are counted first: Python refuses to read a number of more than 4,300.
+    Its digits are counted first: Python refuses to parse more than 4,300.
     """
     if not (text.isascii() and text.isdecimal()):
         raise Refused(HTTPStatus.BAD_REQUEST, "the content length is not a number")
@@ -228,9 +228,9 @@ def short(installation: str) -> str:
 
 
 def held_of(token: str, otherwise: float) -> Held:
-    """Return a token with its end, as it says itself: it is the vendor's, so nothing is verified.
+    """Return a token with the expiry that it states. It comes from the vendor: nothing is verified.
 
-    `otherwise`: when it is assumed to end if it does not say so.
+    `otherwise`: the assumed expiry of a token that states none.
     """
     try:
         ends_at = float(jwt.decode(token, options={"verify_signature": False})["exp"])
@@ -291,11 +291,11 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Log nothing: a path could hold what does not belong there."""
+        """Log nothing: a path could hold a secret."""
 
 
 def server_of(relay: Relay, host: str, port: int) -> ThreadingHTTPServer:
-    """Return a server that listens, and answers by this relay."""
+    """Return a listening server that answers with this relay."""
     handler = type("RelayHandler", (Handler,), {"relay": relay})
     server = ThreadingHTTPServer((host, port), handler)
     server.daemon_threads = True

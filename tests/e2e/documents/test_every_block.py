@@ -149,7 +149,7 @@ _TABLE: Final[dict[str, str]] = {
         docs/clean-up.md  sh  kvsctl delete --prefix user:
     """,
     f"{_COMMANDS}::test_the_rules_are_those_of_the_example": """
-        docs/clean-up.md  toml  # The drafts of nobody
+        docs/clean-up.md  toml  # Delete drafts without an owner
     """,
     f"{_COMMANDS}::test_installations_are_listed_as_shown": """
         docs/installations.md  sh  kvsctl installations -t container⏎
