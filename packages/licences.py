@@ -2,7 +2,7 @@
 
     python packages/licences.py
 
-It reads the metadata of what is installed, so run it where the `dev` extra is. The test
+It reads the metadata of installed packages, so run it where the `dev` extra is installed. The test
 `tests/packages/test_licences.py` compares the page with what is installed there.
 """
 
@@ -22,7 +22,7 @@ GROUPS: Final = {
     "dask": "What the extra `dask` adds",
     "dev": "What tests and development add",
 }
-"""The extras, each with the title of its part of the page: what the parts before it lack."""
+"""The extras, each with the title of its part of the page. A part lists what earlier ones lack."""
 
 ACCEPTED: Final = frozenset(
     {"Apache-2.0", "BSD", "BSD-2-Clause", "BSD-3-Clause", "CNRI-Python", "ISC", "MIT", "MIT-0"}
@@ -31,7 +31,7 @@ ACCEPTED: Final = frozenset(
 """The licences of what users install: they allow any use, in changed or closed programs, too."""
 
 ACCEPTED_IN_TESTS: Final = ACCEPTED | {"GPL-3.0-only", "LGPL-3.0-only"}
-"""The licences of what is only run by tests and development, and never given to users."""
+"""The licences of what only tests and development run, and users never get."""
 
 _NAMES: Final = {
     "Apache": "Apache-2.0",
@@ -48,7 +48,7 @@ _NAMES: Final = {
     "Python Software Foundation License": "PSF-2.0",
 }
 _ELSEWHERE: Final = {"colorama": "BSD-3-Clause"}
-"""Packages of other systems: nothing here can read their metadata."""
+"""Packages of other systems, whose metadata cannot be read here."""
 
 _SYSTEMS: Final = [("linux", "Linux"), ("darwin", "Darwin"), ("win32", "Windows")]
 _PYTHONS: Final = ["3.11", "3.12", "3.13"]
@@ -58,7 +58,7 @@ _HEAD: Final = """\
 kvsctl is under the [MIT licence](../LICENSE). It is installed with other packages, which are not
 part of it and have licences of their own. This page names them by their
 [SPDX](https://spdx.org/licenses/) identifiers; `BSD` alone means that the package does not say
-which of the BSD licences it means. Each table is of all systems and Pythons: `colorama`, for
+which of the BSD licences it means. Each table covers all systems and Pythons: `colorama`, for
 example, is installed on Windows only, and `backports-zstd` on Pythons before 3.14.
 
 `python packages/licences.py` writes this page from the metadata of the packages. A test fails if
@@ -69,7 +69,7 @@ kvsctl needs a package that this page lacks, or whose licence is another, unknow
 def required(extra: str) -> set[str]:
     """Return the names of all packages that kvsctl with an extra needs, on any system and Python.
 
-    What a package needs that is not installed here is not known, and left out.
+    The needs of a package that is not installed here are unknown, and left out.
     """
     found: set[str] = set()
     waiting = list(_needs("kvsctl", {extra}))

@@ -1,9 +1,9 @@
-"""Print what CHANGELOG.md says of a version: the notes of its release.
+"""Print the section of CHANGELOG.md on a version, as the notes of its release.
 
     python packages/notes.py v1.2.3
 
 It ends with an error if that is not the version of the package, or if the changelog does not give
-the day of its release.
+its release date.
 """
 
 import re
@@ -17,7 +17,7 @@ _SECTION: Final = re.compile(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", re.MULTILINE | r
 
 
 def version(home: Path = _HOME) -> str:
-    """Return the version that the package's first module gives: there is no other home of it."""
+    """Return the version in the package's `__init__.py`, the only place that states it."""
     (found,) = re.findall(r'^__version__ = "(.+)"$', home.read_text("utf-8"), re.MULTILINE)
     return str(found)
 

@@ -1,11 +1,11 @@
 /// <reference lib="esnext.disposable" />
 
-/** What the vendor's clients call for every request, as `globalThis.__forge_fetch__`. */
+/** The function that the vendor's clients call for every request: `globalThis.__forge_fetch__`. */
 export type ForgeFetch = (target: unknown, path: string, options?: RequestInit) => Promise<Response>;
 
-/** Which store of the emulator: that of an installation. By default that of the token, if any. */
+/** The store to use: that of an installation, or by default that of the token, if any. */
 export interface StoreOptions {
-  /** The id of an installation. Without a token only: a token opens its own store. */
+  /** The id of an installation. Only without a token: a token opens its own store. */
   installation?: string;
 }
 
@@ -29,7 +29,7 @@ export interface StartOptions {
   seed?: string | string[];
   /** Accept only callers with this token. It opens the store of the installation `default`. */
   token?: string;
-  /** Accept only callers with this token in `/_emulator/`, as `reset` and `admin` then are. */
+  /** Accept only callers with this token in `/_emulator/`. `reset` and `admin` send it. */
   adminToken?: string;
   /** Faults to inject, such as `seed=7,429=0.05`. */
   faults?: string;
@@ -44,12 +44,12 @@ export interface StartOptions {
   startTimeoutMs?: number;
   /** How long it may take to stop before it is killed. By default 15 000 ms. */
   stopTimeoutMs?: number;
-  /** Gives up the start. */
+  /** Aborts the start. */
   signal?: AbortSignal;
 }
 
 export type EmulatorErrorCode =
-  /** An option is unknown, the URL is not one of http, or `cwd` is not a folder. */
+  /** An option is unknown, the URL is not an http URL, or `cwd` is not a folder. */
   | 'INVALID_OPTION'
   /** There is no such program, or it cannot be run. */
   | 'KVSCTL_NOT_FOUND'
@@ -74,7 +74,7 @@ export declare class EmulatorError extends Error {
   readonly code: EmulatorErrorCode;
 }
 
-/** An emulator that somebody else started. */
+/** A connection to a running emulator. */
 export declare class Connection {
   constructor(url: string, options?: ConnectOptions);
   /** The base URL, without a slash at its end. */
@@ -85,15 +85,15 @@ export declare class Connection {
   fetchOf(options?: StoreOptions): ForgeFetch;
   /**
    * Set `globalThis.__forge_fetch__`, so that `@forge/kvs` reaches this emulator. Call the returned
-   * function to put back what was there. Of several, the last one answers.
+   * function to restore the previous value. If several emulators are used, the last one answers.
    */
   use(options?: StoreOptions): () => void;
   /**
-   * Call `work` and return its result. Requests that `work` makes reach this emulator, also while
-   * others run against other emulators at the same time.
+   * Call `work` and return its result. Requests that `work` makes reach this emulator, even while
+   * other functions run against other emulators.
    */
   run<T>(work: () => T | Promise<T>, options?: StoreOptions): Promise<T>;
-  /** Delete all records of all installations, or those of one, by its id. */
+  /** Delete all records, or those of the installation with this id. */
   reset(installation?: string): Promise<void>;
   /**
    * Send a request to `/_emulator/ACTION`, and return the JSON of its answer. `export` returns
@@ -117,5 +117,5 @@ export declare class Emulator extends Connection implements AsyncDisposable {
 /** Start an emulator. Resolves once it accepts requests; rejects with an `EmulatorError`. */
 export declare function startEmulator(options?: StartOptions): Promise<Emulator>;
 
-/** Return a connection to an emulator that runs already. Throws an `EmulatorError`. */
+/** Return a connection to a running emulator. Throws an `EmulatorError`. */
 export declare function connectEmulator(url: string, options?: ConnectOptions): Connection;

@@ -1,4 +1,4 @@
-// An emulator that somebody else started: its URL, and how an app's requests reach it.
+// A connection to a running emulator: its URL, and how an app's requests reach it.
 'use strict';
 
 const { EmulatorError, requireKnown } = require('./errors');
@@ -68,7 +68,7 @@ class Connection {
     const store = this.headers(options);
     return (_target, path, init) => {
       const headers = new Headers(init?.headers);
-      // Those of Forge's own proxy: the emulator has a token and a host name of its own.
+      // These are for Forge's own proxy: the emulator has its own token and host name.
       headers.delete('authorization');
       headers.delete('host');
       for (const [name, value] of Object.entries(store)) headers.set(name, value);

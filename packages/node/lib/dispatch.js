@@ -1,6 +1,6 @@
-// Who answers __forge_fetch__, the one global function through which the vendor's clients send
-// every request. A connection that runs a function answers within it, whatever else runs at the
-// same time; otherwise the connection that was used last.
+// Choose the connection that answers __forge_fetch__, the global function through which the
+// vendor's clients send every request. Inside a function that a connection runs, that connection
+// answers, whatever else runs at the same time. Elsewhere, the connection that was used last does.
 'use strict';
 
 const { AsyncLocalStorage } = require('node:async_hooks');

@@ -10,7 +10,7 @@ const { EmulatorError, requireKnown } = require('./errors');
 const { commandOf, notRun, notStarted, versionOf } = require('./program');
 
 const START_TIMEOUT_MS = 60_000;
-const STOP_TIMEOUT_MS = 15_000; // kvsctl lets requests in flight end for 10 seconds
+const STOP_TIMEOUT_MS = 15_000; // kvsctl waits up to 10 seconds for requests in flight
 const LINES_KEPT = 50;
 const BANNER = /^kvsctl: serving the emulator /; // it may arrive after the URL
 const START_OPTIONS = [
@@ -24,12 +24,12 @@ const IS_WINDOWS = process.platform === 'win32';
 
 /** @type {Set<Child>} */
 const living = new Set();
-// The end of the child's standard input stops it, too, also where this process is killed.
+// The end of the child's standard input stops it, too, even if this process is killed.
 process.on('exit', () => living.forEach((child) => signal(child, 'SIGTERM')));
 
 /**
- * Send a signal to a child and to all that it started. Windows has only the one that kills: there,
- * the end of standard input is what asks a child to stop.
+ * Send a signal to a child and all that it started. Windows can only kill: there, the end of
+ * standard input asks a child to stop.
  *
  * @param {Child} child
  * @param {NodeJS.Signals} name
@@ -126,13 +126,13 @@ function ending({ exitCode, signalCode }) {
 }
 
 /**
- * Return how a child ended that served requests, and what it said of that.
+ * Return how a serving child ended, and what it logged about that.
  *
  * @param {Child} child
  * @param {() => string} complaint
  */
 function whyEnded(child, complaint) {
-  // What it logged before a signal killed it has nothing to do with it.
+  // Earlier log lines do not explain the signal that killed it.
   const said = child.signalCode === null ? complaint() : '';
   return said === '' ? ending(child) : `${ending(child)}: ${said}`;
 }
@@ -208,7 +208,7 @@ async function ready(child, closed, complaint, { program, options }) {
 }
 
 /**
- * Let this process end although the child runs.
+ * Let this process end while the child runs.
  *
  * @param {Child} child
  */
@@ -253,7 +253,7 @@ async function startEmulator(options = {}) {
   try {
     const url = await ready(child, closed, complaint, { program, options });
     letGo(child);
-    forget(); // what it logged of its start is no reason for its end
+    forget(); // log lines of the start do not explain a later end
     return new Emulator(child, { url, version, closed, complaint }, options);
   } catch (error) {
     await end(child, closed, 0);

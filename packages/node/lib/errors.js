@@ -1,4 +1,4 @@
-// The one error class, so that callers can tell the emulator's failures by their code.
+// The only error class, so that callers can distinguish the emulator's failures by their code.
 'use strict';
 
 class EmulatorError extends Error {

@@ -1,4 +1,4 @@
-// kvsctl as a program: which one to run, whether it is the right one, what its complaints mean.
+// kvsctl as a program: which one to run, whether it is the right one, and what its errors mean.
 'use strict';
 
 const { execFile } = require('node:child_process');

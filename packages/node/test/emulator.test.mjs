@@ -1,4 +1,4 @@
-// Start and stop: what is left behind, what goes wrong, and how it says so. KVSCTL names the program.
+// Start and stop: errors and their messages, and that nothing is left behind. KVSCTL names the program.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';

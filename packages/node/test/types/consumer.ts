@@ -1,4 +1,4 @@
-// A consumer in TypeScript: it compiles, and what must not compile does not.
+// A consumer in TypeScript. It compiles only if each line marked as an error is one.
 
 import {
   connectEmulator,
