@@ -38,7 +38,7 @@ def installation_of(headers: Mapping[bytes, bytes], options: EmulatorOptions) ->
     named = None if proxied is None else _proxied_installation(proxied.decode("latin-1"))
     if by_token is not None:
         if named not in (None, by_token):
-            raise Refusal(403, "FORBIDDEN", "The token is not of this installation")
+            raise Refusal(403, "FORBIDDEN", "The token belongs to another installation")
         return by_token
     if proxied is not None:
         return named or DEFAULT_INSTALLATION

@@ -51,8 +51,8 @@ def _known(service: Service, only: str | None) -> list[str]:
 def installation_details(service: Service, installation: str, only: str | None) -> Response:
     """Return the version, contexts and permissions of an installation. Call it in the store's work.
 
-    Raise Refusal if the caller's token is of another installation (401), or if there is no such
-    installation (404).
+    Raise Refusal if the caller's token belongs to another installation (401), or if there is no
+    such installation (404).
     """
     if only not in (None, installation):
         raise unauthorized()

@@ -1,4 +1,4 @@
-"""Edit and delete records for the page. No quota or fault applies: the app does not ask for it."""
+"""Edit and delete records for the page. No quotas or faults apply to its requests."""
 
 import json
 from typing import Final, NoReturn

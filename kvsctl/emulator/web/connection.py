@@ -39,7 +39,7 @@ class ConnectionGuard(asyncio.Protocol):
     _refusal: Refusal | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Start the time of the first request."""
+        """Start the timer of the first request."""
         super().connection_made(transport)
         self._watch()
 

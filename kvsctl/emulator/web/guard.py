@@ -1,7 +1,7 @@
 """The layer between uvicorn and the emulator: header checks, access log, lost connections.
 
 To prevent DNS rebinding, the `Host` header must name this machine, an IP address, or a host name
-that the options allow. To prevent requests of foreign web pages, an `Origin` header must be the
+that the options allow. To prevent requests from foreign web pages, an `Origin` header must be the
 origin of this server: `http://` and the value of `Host`.
 """
 
