@@ -35,7 +35,7 @@ def require_descriptors() -> None:
 
 
 def spare_descriptors() -> int | None:
-    """Return how many descriptors are left beyond those every command needs; None if unknown."""
+    """Return the limit on descriptors, less those that every command needs; None if unknown."""
     if os.name != "posix":
         return None
     import resource

@@ -22,7 +22,7 @@ _BINARY: Final = getattr(os, "O_BINARY", 0)  # without it Windows writes LF as C
 
 
 def write_all(fd: int, chunk: bytes) -> None:
-    """Write all bytes, also to a descriptor that another process made non-blocking.
+    """Write all bytes, even to a descriptor that another process made non-blocking.
 
     Raise OSError if the system refuses.
     """

@@ -46,7 +46,7 @@ class ByteSink(Protocol):
         """Take bytes, without waiting for their reader."""
 
     def complete(self) -> None:
-        """Wait until all is written, and make it the whole output. Then check `broken`."""
+        """Wait until all is written, and finish the output. Then check `broken`."""
 
     def abandon(self) -> None:
         """Wait until all is written, and leave it marked as partial. Then check `broken`."""
@@ -243,7 +243,7 @@ class PartFile:
     def write(self, chunk: bytes) -> None:
         """Write a chunk whole or not at all. Do nothing if writing has failed before.
 
-        So the part ends in a whole line, if every chunk does.
+        So the part ends with a whole line if every chunk does.
         """
         self._taken_bytes += len(chunk)
         if self.broken is not None:

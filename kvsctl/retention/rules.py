@@ -158,7 +158,7 @@ class Rules(msgspec.Struct, frozen=True):
     def are_by_key(self) -> list[bool]:
         """Return, for each rule, whether the key alone decides that it settles a record.
 
-        A record reaches a rule if no earlier rule settles it. So earlier rules for possibly the
+        A record reaches a rule if no earlier rule settles it. So earlier rules that may concern the
         same keys must be of keys only, too. Takes time proportional to the number of rules.
         """
         by_more: dict[str | None, Prefixes] = {}

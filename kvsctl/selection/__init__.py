@@ -8,7 +8,7 @@
 - `sizes`: sizes in bytes as people write them.
 - `protected`: keys that are never chosen.
 - `selection`: all selectors of a command together.
-- `chooser`: the interface to a listing of everything that chooses records.
+- `chooser`: the interface through which a listing chooses records.
 - `contradictions`: selectors that no record can meet.
 - `mapping`: how the keys of one store become those of another.
 - `content`: what a record holds, and times that an app keeps.

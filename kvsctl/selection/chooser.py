@@ -1,4 +1,4 @@
-"""The interface to a listing of everything that chooses records."""
+"""The interface through which a listing chooses records."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol

@@ -7,7 +7,7 @@ from kvsctl.selection.selection import Selection
 
 
 class KeyMapping(msgspec.Struct, frozen=True):
-    """Replaces the beginning `removed` of a key by `before`, and adds `after` to its end.
+    """Replaces the prefix `removed` of a key with `before`, and appends `after`.
 
     No two keys become the same.
     """

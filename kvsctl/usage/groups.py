@@ -46,7 +46,7 @@ class Groups:
     """Sums records by entity and prefix. Close it at the end.
 
     Methods raise StreamError if the temporary file cannot be written. SQLite removes the file when
-    it is closed, also by a crash, and no other user can read it.
+    it is closed, even by a crash, and no other user can read it.
     """
 
     def __init__(self, most_in_memory: int = _MOST_IN_MEMORY) -> None:

@@ -29,13 +29,13 @@ def _frozen(kb: int = 1000, **quota: Any) -> Iterator[Emulated]:
 
 
 def _record(key: str, size: int) -> dict[str, Any]:
-    """Return an item of so many bytes of JSON, with what divides it from the next."""
+    """Return an item of `size` bytes of JSON, with the separator from the next one."""
     empty = len(json.dumps({"key": key, "value": ""})) + 2
     return {"key": key, "value": "x" * (size - empty)}
 
 
 def _cost_of_write(path: str, body: Any, kb: int = 1000) -> int:
-    """Return the units of a write: what of a quota is left for writes of one unit."""
+    """Return the units of a write, from the number of one-unit writes that the quota has left."""
     with _frozen(kb, write_units_per_minute=_PLENTY) as emulated:
         answer = emulated.post(path, body)
         assert answer.status in _OK, answer

@@ -76,7 +76,7 @@ class Expression:
     def _parsed(self) -> Any:
         try:
             with warnings.catch_warnings():
-                # A literal that is not JSON was once taken for a text.
+                # The library takes a literal that is not JSON for a text, and warns.
                 warnings.simplefilter("error", PendingDeprecationWarning)
                 return compile(self.text).parsed
         except exceptions.LexerError as error:

@@ -21,7 +21,7 @@ _DIRECTIVES: Final = {
     "s": "(?:[0-9]{13}|[0-9]{10})",
 }
 _NEEDS: Final = {"d": "m", "m": "Y", "j": "Y", "H": "dj", "M": "H", "S": "M", "f": "S"}
-"""For each directive, the directives of which the format must have one, too."""
+"""For each directive, other directives: the format needs one of them, too."""
 _PARTS: Final = re.compile(r"%(.?)|[^%]+", re.DOTALL)
 _HINT: Final = (
     "Write it as in key:log-%Y-%m-%d. Known: %Y %m %d %j %H %M %S %f, %s (epoch seconds or "
