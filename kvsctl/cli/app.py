@@ -12,7 +12,7 @@ _HELP_FLAGS: Final = ("-h", "--help")
 
 
 def lists_commands(words: Sequence[str]) -> bool:
-    """Return whether a command line asks for nothing but the page that lists all commands."""
+    """Return whether a command line asks only for the page that lists all commands."""
     return not words or words[0] in _HELP_FLAGS
 
 
@@ -28,9 +28,9 @@ def command_line(words: Sequence[str] = ()) -> typer.Typer:
 
 
 def commands_by_name() -> typer.Typer:
-    """Return the command line with all commands by their names and sentences: none is loaded.
+    """Return the command line with the names and sentences of all commands, without loading any.
 
-    It shows its help page; no command can be called.
+    It can show its help page, but no command can be called.
     """
     from kvsctl.cli.commands.sentences import SENTENCES
 
@@ -214,7 +214,7 @@ _COMMANDS: Final[dict[str, Callable[[typer.Typer], None]]] = {
 
 
 def _do_nothing() -> None:
-    """Stand in for a command whose name alone is needed."""
+    """Stand in for a command of which only the name is needed."""
 
 
 def _print_version(wanted: bool) -> None:

@@ -13,18 +13,18 @@ _IF_ABSENT: Final = "--if-absent"
 _INFER_TYPES: Final = "--infer-types"
 _FILE: Final = ("-f", "--file")
 ALL_COLUMNS: Final = "*"
-"""The value of `--infer-types` without one."""
+"""The value that a bare `--infer-types` gets."""
 IF_ABSENT_READS: Final = "read"
-"""The value of `--if-absent` without one: keys are read first."""
+"""The value that a bare `--if-absent` gets: keys are read first."""
 IF_ABSENT_EXACT: Final = "exact"
-"""The value of `--if-absent` that leaves it to the service whether a key exists."""
+"""The value of `--if-absent` that lets the service decide whether a key exists."""
 
 
 def prepared(words: Sequence[str]) -> list[str]:
     """Return the words with a value for a bare `--metadata`, `--if-absent` or `--infer-types`.
 
-    Typer has no options whose value may be left out. The word after `--metadata` is its value if it
-    is a list of metadata names; otherwise the value is all of them. The word after one of the
+    In Typer, no option can be given without its value. The word after `--metadata` is its value if
+    it is a list of metadata names; otherwise the value is all of them. The word after one of the
     others is never its value.
     """
     result: list[str] = []
@@ -46,9 +46,9 @@ def prepared(words: Sequence[str]) -> list[str]:
 
 
 def require_attached_values(words: Sequence[str]) -> None:
-    """Raise UsageError if a value of `--if-absent` or `--infer-types` seems to stand apart.
+    """Raise UsageError if the value of `--if-absent` or `--infer-types` seems to be the next word.
 
-    That is a word directly after the option which is not KEY=VALUE, beside a file.
+    With a file, that is any word after the option, except another option or KEY=VALUE.
     """
     given = [*words[: words.index("--")]] if "--" in words else words
     if not any(word in _FILE or word.startswith(f"{_FILE[1]}=") for word in given):

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from kvsctl.jobs.store.copy import SourceCopy
 
 _PING_URL = "KVSCTL_PING_URL"
-"""For a URL that process lists must not show."""
+"""The variable for a URL that must not appear in lists of processes."""
 _DEBUG = "KVSCTL_DEBUG"
 """See `kvsctl.entry`."""
 _J = TypeVar("_J", bound=Job)
@@ -48,10 +48,10 @@ def carry_out(
 ) -> NoReturn:
     """Carry out a command's job on an event loop of its own, and exit with its status.
 
-    `job_of` makes the job of the options, and `work` carries it out. Signals stop it. Pings and the
-    metrics file report every end, even an error before there was a job. Raise UsageError, before
-    anything is sent, for options that contradict each other and for a file or a target that cannot
-    be opened. `has_workers_itself`: the job is not divided here, whatever the options.
+    `job_of` makes the job from the options, and `work` carries it out. Signals stop it. Pings and
+    the metrics file report every end, even an error before there was a job. Raise UsageError,
+    before anything is sent, for options that contradict each other and for a file or a target that
+    cannot be opened. `has_workers_itself`: the job takes care of `--workers` itself.
     """
     environment = Environment.of_process()
     if given.of(MonitoringOptions).log_format == "json":
@@ -90,7 +90,7 @@ def carry_out_job(command: str, given: Given, job_of: Callable[[Given], BatchJob
 
     Raise UsageError as `carry_out` does.
     """
-    from kvsctl.jobs.runner import run_job  # not all jobs are such
+    from kvsctl.jobs.runner import run_job  # not all jobs are batch jobs
 
     if names_several(given):
         carry_out_on_each(command, given, job_of)
@@ -109,7 +109,7 @@ def carry_out_on_each(
 ) -> NoReturn:
     """Carry out a command's job on each of several installations: see `carry_out`.
 
-    `source_of`: see `installations_job`. `as_given` returns the options as those of such a job.
+    `source_of`: see `installations_job`. `as_given` turns the options into those of such a job.
     """
     from kvsctl.cli.installations.request import installations_job
     from kvsctl.jobs.installations.work import run_on_installations
@@ -181,7 +181,7 @@ def _status(
 
 
 def _watch(command: str, given: Given, environment: Environment) -> "Watch | None":
-    """Return what reports the command to others; None if nothing does, as for a dry run."""
+    """Return what sends pings and writes the metrics file; None without both, or for a dry run."""
     options = given.of(MonitoringOptions)
     url = options.ping_url or os.environ.get(_PING_URL) or None
     is_dry_run = given.of(CheckingOptions).dry_run or given.of(DryRunOption).dry_run

@@ -52,7 +52,7 @@ _STDIN: Final = Path("-")
 def comparison(given: Given) -> Comparison:
     """Return the job that the options of diff ask for.
 
-    Raise UsageError if they cannot be carried out; nothing was opened for writing then.
+    Raise UsageError if they cannot be carried out, before anything is opened for writing.
     """
     given, options = with_prefix(given), given.of(DiffOptions)
     _require_one_prefix(given.of(PrefixArgument).prefix, options.more)
@@ -132,9 +132,9 @@ def comparison_on_each(given: Given) -> BatchJob:
 
 
 def copied_source(given: Given) -> SourceCopy | None:
-    """Return the copy that several installations are compared with; None: they are with files.
+    """Return the copy that several installations are compared with; None if that is a file.
 
-    It is made when it is read. Raise UsageError.
+    Nothing is copied yet. Raise UsageError.
     """
     given = with_prefix(given)
     options = given.of(DiffOptions)
@@ -175,7 +175,7 @@ def _require_one_prefix(prefix: str | None, more: Sequence[str]) -> None:
 def _plan(
     given: Given, stores: Sequence[StoreSide | None], *, has_files: bool
 ) -> ListingPlan | None:
-    """Return what is compared of each side; None if the keys of a file decide.
+    """Return what is listed on each side; None if the keys of a file decide.
 
     Without a selector, a store that is compared with a file is asked for the keys of that file.
     """

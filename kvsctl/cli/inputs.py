@@ -68,15 +68,15 @@ def read_input(verb: Verb, given: Given, limits: Limits | None) -> ReaderInput:
         end = b"\0" if given.of(NullOption).null else end
         parsers = key_parsers(_rules(options, limits), forms.shape)
     reader = Reader(_sources(verb, words, options, forms, end), parsers)
-    # What is read from a descriptor cannot be read again on every system.
+    # On some systems, a descriptor cannot be read a second time.
     reader.require_usable(may_reread=lambda path: descriptor(path) is None)
     return ReaderInput(reader, _doubts(verb, words))
 
 
 def _doubts(verb: Verb, words: Sequence[str]) -> list[str]:
-    """Return a doubt about arguments that are names of files. Raise UsageError if set has one.
+    """Return a warning about arguments that are names of files. Raise UsageError for set.
 
-    A name of a file may be a key, but it is never KEY=VALUE.
+    A file's name can be a key, but without `=` it is not KEY=VALUE.
     """
     names = [word for word in words if os.path.isfile(word)]  # noqa: PTH113 - raises nothing
     if verb is Verb.SET:
@@ -115,7 +115,7 @@ def limits_of(given: Given) -> Limits | None:
 
 
 def input_checks(given: Given, source: JobInput) -> InputChecks:
-    """Return what is required of the input. Raise UsageError if that needs it to be read twice."""
+    """Return what is required of the input. Raise UsageError if it must be but cannot be reread."""
     options = given.of(CheckingOptions)
     if options.check_first:
         from kvsctl.jobs.examine import require_rereadable
@@ -129,7 +129,7 @@ def shard_of_keys(given: Given) -> "Shard | None":
     text = given.of(ShardOption).shard
     if text is None:
         return None
-    from kvsctl.shards import parsed_shard  # few jobs are one of several
+    from kvsctl.shards import parsed_shard  # few jobs have shards
 
     return parsed_shard(text)
 
@@ -151,8 +151,8 @@ def _sources(
 ) -> list[Source]:
     """Return arguments, then files in order; stdin if there is neither and it is not a terminal.
 
-    `end` ends plain keys. Raise UsageError, with an example, if there is nothing to read, and for
-    a file that cannot be read at all.
+    `end` terminates each plain key. Raise UsageError, with an example, if there is nothing to read,
+    and for a file that cannot be read at all.
     """
     files = [
         File(None if str(path) == "-" else path, end=end, forms=forms) for path in options.file
@@ -196,7 +196,7 @@ def _rules(options: InputOptions, limits: Limits | None, ttl: str | None = None)
 
 
 def set_forms(given: Given) -> Forms:
-    """Return how the form of each file that `set` reads is found. Raise UsageError."""
+    """Return how the form of each file that `set` reads is recognised. Raise UsageError."""
     return _forms(Verb.SET, given.of(ShapeOptions), given.of(ValueOptions))
 
 

@@ -76,7 +76,7 @@ def export_job(given: Given) -> BatchJob:
 
 
 def _manifest_path(given: Path | None, output: Path | None) -> Path | None:
-    """Return where the manifest is written: beside a file, unless another place is given."""
+    """Return where the manifest is written: beside the output file, unless a place is given."""
     if given is not None:
         if given == Path("-") or _is_stream(given):
             raise UsageError(f"--manifest {given}: must be a regular file")

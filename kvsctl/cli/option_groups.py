@@ -16,20 +16,20 @@ from kvsctl.errors import UsageError
 class OnResume(Enum):
     """What an option means for a job that is resumed from its journal.
 
-    A field of a group says it in its annotation: `Annotated[bool, typer.Option(...),
+    It stands in the annotation of the option's field: `Annotated[bool, typer.Option(...),
     OnResume.MUST_MATCH]`.
     """
 
     MUST_MATCH = "must match"
-    """It says what the records are or how they are printed: another value is another job."""
+    """It decides what the records are or how they are printed: another value is another job."""
     MAY_DIFFER = "may differ"
-    """It says where to, how fast or how verbosely: the job stays the same."""
+    """It decides where the job works, how fast or how verbosely: the job stays the same."""
     CHECKED_ELSEWHERE = "checked elsewhere"
-    """It names input, output or limits, which are compared by what they are, not by name."""
+    """It names input, output or limits: these are compared themselves, not their names."""
 
 
 def made(*, factory: Callable[[], Any]) -> Any:
-    """Return a default for a field of an OptionGroup: what `factory` makes for each group."""
+    """Return a default for a field of an OptionGroup: `factory` makes a new one for each group."""
     return _Made(factory)
 
 
@@ -49,7 +49,7 @@ class OptionGroup:
     """The annotation of each field, by name."""
 
     def __init_subclass__(cls) -> None:
-        """Note the fields of a group, after the inherited ones."""
+        """Collect the fields of a group, after the inherited ones."""
         cls.annotations = {**cls.annotations, **inspect.get_annotations(cls)}
 
     def __init__(self, **values: Any) -> None:
@@ -89,7 +89,7 @@ class Given:
     ) -> None:
         self._groups = {type(group): group for group in groups}
         self._defaults = {} if defaults is None else defaults
-        """The groups that were asked for and not given."""
+        """The defaults of groups that were asked for but not given."""
 
     @property
     def groups(self) -> Iterable[OptionGroup]:
@@ -108,13 +108,13 @@ class Given:
         return group in self._groups
 
     def having(self, group: OptionGroup) -> "Given":
-        """Return the same groups, with this one in the place of that of its type."""
+        """Return the same groups, with this one in place of the one of its type."""
         return Given([*self._groups.values(), group], self._defaults)
 
     def identity(self) -> dict[str, Any]:
         """Return the options that must match when the job is resumed.
 
-        Options that were not given are left out, so that a later version may have more of them.
+        Options that were not given are left out, so that a later version can add options.
         """
         return {
             name: value
@@ -125,10 +125,10 @@ class Given:
 
 
 def takes(*groups: type[OptionGroup]) -> Callable[[Callable[[Given], None]], Callable[..., None]]:
-    """Make a function of `Given` one that Typer can read options and arguments from.
+    """Turn a function of `Given` into one whose options and arguments Typer can read.
 
-    The fields of a group are annotated with `typer.Option` or `typer.Argument`. A field name may
-    occur in one group only. If one group says what its options mean for a journal (`OnResume`), all
+    The fields of a group are annotated with `typer.Option` or `typer.Argument`. A field name can
+    occur in only one group. If one group says what its options mean for a journal (`OnResume`), all
     groups must: raise TypeError if one does not.
     """
     rules = {group: resume_rules(group) for group in groups}
@@ -160,7 +160,7 @@ def takes(*groups: type[OptionGroup]) -> Callable[[Callable[[Given], None]], Cal
 
         call.__name__, call.__doc__ = body.__name__, body.__doc__
         # Typer reads the annotations from here. If they were in `__annotations__` as well, it would
-        # resolve each of them: a quarter of the time that it needs to make a command.
+        # resolve each of them, which would take a quarter of the time for making a command.
         call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         return call
 
@@ -172,10 +172,10 @@ _NO_NAME: Final = Path()
 
 
 def _require_file_name(annotation: Any, name: str, value: object) -> None:
-    """Raise UsageError for an empty file name, as an unset variable of a script leaves it."""
+    """Raise UsageError for an empty file name, such as an unset shell variable leaves."""
     if value == _NO_NAME or (isinstance(value, list | tuple) and _NO_NAME in value):
         [info, *_] = [one for one in get_args(annotation)[1:] if hasattr(one, "param_decls")]
-        # Typer has the first name of an annotated option where others have a default.
+        # Typer keeps the first name of an annotated option in `default`.
         names = [one for one in (info.default, *(info.param_decls or ())) if isinstance(one, str)]
         flags = [one for one in names if one.startswith("--")]
         is_argument = isinstance(info, _argument_info())
@@ -186,7 +186,7 @@ def _require_file_name(annotation: Any, name: str, value: object) -> None:
 
 
 def _argument_info() -> type:
-    from typer.models import ArgumentInfo  # whatever calls this has imported Typer
+    from typer.models import ArgumentInfo  # every caller has imported Typer already
 
     return ArgumentInfo
 

@@ -24,11 +24,11 @@ def protected_keys(path: Path) -> Protected:
 
 
 def protected_entries(path: Path) -> list[str]:
-    """Return the keys and globs of a file, one on each line, read as plain keys are.
+    """Return the keys and globs of a file, one per line, read like plain keys.
 
-    A line with outer white space, which a key may have, protects the key without it, too. Raise
-    UsageError if the file cannot be read to its end, protects nothing, or has a line that no key
-    can match: such a line would not protect what it was written for.
+    White space around a key can be part of it, so such a line protects the key with and without
+    it. Raise UsageError if the file cannot be read to its end, protects nothing, or has a line that
+    no key can match: such a line would not protect what it was written for.
     """
     if path == Path("-"):
         raise UsageError("--protect -: not a file name", "Give --protect the name of a file.")
@@ -62,7 +62,7 @@ def _entries(reader: Reader) -> Iterator[str]:
 
 
 def why_not_protected(entry: str) -> str | None:
-    """Return why a key or a glob protects no key; None if it can."""
+    """Return why a key or a glob cannot protect any key; None if it can."""
     if GLOB_SPECIAL.search(entry) is not None:
         return why_no_key_matches(entry)
     breach = check_key(entry, DEFAULT_LIMITS)

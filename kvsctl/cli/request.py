@@ -51,7 +51,7 @@ from kvsctl.service.wire import MetadataRequest
 
 _STDOUT: Final = 1
 _SPLIT_SLABS: Final = "KVSCTL_SPLIT_SLABS"
-"""Not for users: if it is set, every slab is split at once. Tests compare runs with and without."""
+"""For tests, which compare runs with and without it: if it is set, every slab is split at once."""
 
 
 class Basis(NamedTuple):
@@ -74,10 +74,10 @@ def basis_of(
     environ: Mapping[str, str] = os.environ,
     named_by: str = "--target",
 ) -> Basis:
-    """Return what the options say that every job takes. Raise UsageError.
+    """Return the settings that every job has, from the options. Raise UsageError.
 
-    `named_by`: the option that the name of the target was given by, and its URL if it is another
-    one than `--target`.
+    `named_by`: the option that gave the target's name. Unless it is `--target`, it can also have
+    given the URL.
     """
     chosen, flags = given.of(ChosenStore), given.of(TargetOptions)
     config = chosen.config or read_config(environ)
@@ -104,7 +104,7 @@ def basis_of(
 def batch_job(verb: Verb, given: Given) -> BatchJob:
     """Return the job that the options of a batch command ask for.
 
-    Raise UsageError if they cannot be carried out; nothing was opened for writing then.
+    Raise UsageError if they cannot be carried out, before anything is opened for writing.
     """
     limits = limits_of(given)
     read = read_input(verb, given, limits)
@@ -148,7 +148,7 @@ def batch_job(verb: Verb, given: Given) -> BatchJob:
 
 
 def reporting_of(given: Given) -> Reporting:
-    """Return what the options say that the job reports. Raise UsageError."""
+    """Return what the job reports, from the options. Raise UsageError."""
     report = given.of(ReportOptions)
     every = report.stats_every
     return Reporting(
@@ -177,7 +177,7 @@ def _plan(
     verb: Verb, running: Running, policy: ReadPolicy, given: Given, target: Target
 ) -> RunPlan:
     parts = given.of(QuotaParts)
-    # The commands of all shards divide the share; workers divide all that one command may do.
+    # The commands of all shards divide the quota share. Workers divide all that one command may do.
     plan = RunPlan.of(
         verb,
         running,
@@ -196,14 +196,14 @@ def _plan(
 
 
 def _commands(given: Given) -> int:
-    """Return how many commands work on this store together, because of `--shard`."""
+    """Return how many commands work on this store at the same time, as `--shard` says."""
     parts = given.of(QuotaParts)
     text = given.of(ShardOption).shard or given.of(ShardSelector).shard
     if text is None:
         return parts.commands
-    from kvsctl.shards import parsed_shard  # few jobs are one of several
+    from kvsctl.shards import parsed_shard  # few jobs have shards
 
-    return parsed_shard(text).parts // parts.parts  # each of them has all workers of one command
+    return parsed_shard(text).parts // parts.parts  # one command has `parts.parts` workers
 
 
 def journalling(given: Given, limits: Limits | None) -> Journalling | None:
@@ -293,21 +293,21 @@ def output_path(given: Given) -> Path | None:
 
 
 def output_roles(path: Path | None, role: str = "output") -> list[Role]:
-    """Return the roles of where results are written; beside a file is its part."""
+    """Return the roles of the output: stdout, or a file and its `.part` file."""
     if path is None:
         return [(role, _STDOUT)]
     return written_roles(role, path)
 
 
 def printing_roles(printing: Printing) -> list[Role]:
-    """Return the roles of where a job prints, by the name that users know."""
+    """Return the roles of what a job prints to, by the name that users know."""
     return output_roles(printing.path, "plan" if isinstance(printing.form, PlanForm) else "output")
 
 
 def require_resumable_outputs(
     journal: Journalling, records: Printing | None, failures: Path | None
 ) -> None:
-    """Raise UsageError for an output that cannot be cut back to a mark, or would lose its order."""
+    """Raise UsageError for an output that cannot be truncated on resuming, or would lose order."""
     if records is not None and records.path is None:
         raise UsageError("--journal cannot resume records printed to stdout", "Add -o FILE.")
     for flag, path in (("-o", records.path if records else None), ("--failures", failures)):

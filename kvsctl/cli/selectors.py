@@ -70,7 +70,7 @@ def require_selection(given: Given, command: str) -> None:
 
 
 def nothing_expired(given: Given) -> UsageError:
-    """Return the error of a selection of expired records where these are skipped."""
+    """Return the error for `--expired` in a command that skips expired records."""
     is_asked = given.of(ExportOptions).skip_expired
     return UsageError(
         "--expired chooses nothing here: expired records are skipped",
@@ -89,8 +89,8 @@ def listing_plan(
 ) -> ListingPlan:
     """Return what must be listed for the selection of the options. Raise UsageError.
 
-    As many ranges are read at a time as `run_plan` has requests in flight; `in_order`: only one.
-    `is_long`: the times of records are printed.
+    The number of ranges that are read at a time is that of the requests in flight in `run_plan`;
+    `in_order`: only one. `is_long`: the times of records are printed.
     """
     selection = selection_of(given)
     if skip_expired and selection.is_expired:
@@ -119,7 +119,7 @@ def require_by_key(plan: ListingPlan) -> None:
 
 
 def _needed_by(selection: Selection, *, is_long: bool) -> MetadataRequest:
-    """Return the times without which the listing is of no use."""
+    """Return the times that the listing cannot do without."""
     return MetadataRequest(
         created=is_long or selection.needs_created,
         updated=is_long or selection.needs_updated,
@@ -190,7 +190,7 @@ def _require_possible_keys(options: SelectionOptions, selection: Selection) -> N
 def _require_possible_ages(
     options: SelectionOptions, selection: Selection, now: float, *, orders: bool
 ) -> None:
-    """Raise UsageError if no record can be of the age or have the expiry that is asked for."""
+    """Raise UsageError if no record can have the age or the expiry that is asked for."""
     if options.expired and options.no_expiry:
         raise UsageError(
             "--expired and --no-expiry exclude each other: without a ttl, no record expires",
@@ -201,7 +201,7 @@ def _require_possible_ages(
     has_use = orders or older is not None or newer is not None
     if options.by != SelectionOptions.default("by") and not has_use:
         raise UsageError(f"--by {options.by} needs an age", "Add --older-than or --newer-than.")
-    is_of_service = options.age_from is None  # others may be of any time
+    is_of_service = options.age_from is None  # a time that the app keeps can be any time
     if is_of_service and older is not None and older <= 0:
         raise UsageError(
             f"--older-than {quoted(options.older_than or '')}: no record is older than 1970",
@@ -226,7 +226,7 @@ def shard_of(given: Given) -> "Shard | None":
     text = given.of(ShardSelector).shard
     if text is None:
         return None
-    from kvsctl.shards import parsed_shard  # few jobs are one of several
+    from kvsctl.shards import parsed_shard  # few jobs have shards
 
     return parsed_shard(text)
 

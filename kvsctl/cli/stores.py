@@ -1,4 +1,4 @@
-"""From options to a store besides the target: `--from` and `--against`."""
+"""From options to a second store: that of `--from` or `--against`."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -33,7 +33,7 @@ def store_of(
     parts = given.of(QuotaParts)
     if named_by == "--target":
         groups = groups.having(given.of(ChosenStore)).having(parts)
-    else:  # each command that works on some of the installations reads this store
+    else:  # this store is read by each command that works on a shard of the installations
         groups = groups.having(QuotaParts(commands=parts.shards_of_installations))
     policy = ReadPolicy(ignore_missing=True, skip_expired=True)
     basis = basis_of(groups, policy=policy, environ=environ, named_by=named_by)
@@ -74,7 +74,7 @@ def named_store(
 
 
 def source_store(name: str, given: Given) -> StoreSide:
-    """Return the store that `--from` names. `KVSCTL_TOKEN` is meant for the other one."""
+    """Return the store that `--from` names. `KVSCTL_TOKEN` is only for the target."""
     environ = {key: value for key, value in os.environ.items() if key != "KVSCTL_TOKEN"}
     allow_http = given.of(TargetOptions).allow_http
     store = named_store(name, given, "--from", environ, allow_http=allow_http)
@@ -82,7 +82,7 @@ def source_store(name: str, given: Given) -> StoreSide:
 
 
 def require_different(source: Target, target: Target) -> None:
-    """Raise UsageError if `--from` and the target are one store for certain."""
+    """Raise UsageError if `--from` and the target are certain to be the same store."""
     if source.is_same_store(target):
         raise UsageError(
             "--from and the target are the same store", "Choose another with -t or --url."
@@ -90,7 +90,7 @@ def require_different(source: Target, target: Target) -> None:
 
 
 def named_in_journals(target: Target) -> str:
-    """Return what tells a source from another where a job is resumed."""
+    """Return the name that identifies a source in a journal, so that a job is resumed with it."""
     name = target.installation
     return target.display if name is None else f"{target.display} installation {name}"
 

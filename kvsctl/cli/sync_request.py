@@ -121,15 +121,15 @@ def sync_job(given: Given) -> BatchJob:
 
 
 def copied_source(given: Given) -> SourceCopy:
-    """Return the copy that is written to several installations. It is made when it is read.
+    """Return the copy that is written to several installations. Raise UsageError.
 
-    Raise UsageError.
+    Nothing is copied yet.
     """
     return SourceCopy(_listed(with_prefix(given)))
 
 
 def _listed(given: Given) -> ListedStore:
-    """Return the source, and what of it is listed. Raise UsageError if that is not possible."""
+    """Return the source, and what is listed there. Raise UsageError if that is not possible."""
     options = given.of(SyncOptions)
     _require_possible(options, given)
     assert options.from_ is not None  # noqa: S101
@@ -140,11 +140,11 @@ def _listed(given: Given) -> ListedStore:
 def _question(
     given: Given, target: Target, source: ListedStore, *, is_copied: bool
 ) -> Question | None:
-    """Return what the user is asked before records are written; None if nobody is asked.
+    """Return what the user is asked before records are written; None without a question.
 
-    How many records differ is not known before both stores are read, which is most of the work.
-    Where the source is copied, all installations are compared with the copy before the user is
-    asked.
+    The number of records that differ is known only after both stores were read, which is most of
+    the work. If the source is copied, all installations are compared with the copy before the user
+    is asked.
     """
     if given.of(YesOption).yes or given.of(CheckingOptions).dry_run:
         return None
@@ -196,7 +196,7 @@ def _journalling(given: Given, limits: Limits | None, source: ListedStore) -> Jo
 def _deletions(
     given: Given, source: ListedStore, mapping: KeyMapping, copy: SourceCopy | None
 ) -> Deletions | None:
-    """Return what plans deletions; None if nobody asked for a plan."""
+    """Return what plans deletions; None without `--plan`."""
     path = given.of(SyncOptions).plan
     if path is None:
         return None

@@ -1,4 +1,4 @@
-"""From options to the target of a command, and the limits that are known of it."""
+"""From options to the target of a command, and the limits that are known for it."""
 
 import os
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ def target_of(
 ) -> Target:
     """Return the target of a command. Raise UsageError.
 
-    `has_installations`: its installation is left open, as others say which ones it has.
+    `has_installations`: its installation is left open, because the command has several of them.
     """
     named = flags.installation or []
     if len(named) > 1 and not has_installations:

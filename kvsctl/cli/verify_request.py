@@ -29,7 +29,7 @@ from kvsctl.jobs.store.side import StoreSide
 
 _EXAMPLE: Final = "For example: kvsctl verify backup.jsonl"
 _FILES: Final = "files"
-"""What the report has in the place of a target if no store is compared."""
+"""What the report shows as its target if no store is compared."""
 
 
 def verification(given: Given) -> Verification:

@@ -102,7 +102,7 @@ def _file(given: Given) -> RetentionFile:
 
 
 def _protected(options: Sequence[RuleOptions], given: Given) -> Protected | None:
-    """Return the keys that no rule works on: those of the option, and those of all rules."""
+    """Return the keys that no rule touches: those of the option, and those of all rules."""
     path = given.of(ProtectOption).protect
     entries = [entry for one in options for entry in one.protected]
     entries += [] if path is None else protected_entries(path)
@@ -118,7 +118,7 @@ def _rules(
                 replace(one.selection, protected=protected),
                 frozenset(map(_entity, one.spaces)),
                 one.keeping,
-                skips_expired=one.action.verb is Verb.SET,  # to write it would bring it back
+                skips_expired=one.action.verb is Verb.SET,  # writing it would bring it back
             )
             for one in options
         ]

@@ -63,7 +63,7 @@ def delete_job(given: Given) -> BatchJob:
 
 
 def _selectors(given: Given) -> list[str]:
-    """Return the selectors that were given. An entity alone is the default of keys."""
+    """Return the selectors that were given. `--entity` alone is not one: it is for given keys."""
     return [
         *_given_of(given, PrefixOption),
         *_given_of(given, SelectionOptions),
@@ -73,7 +73,7 @@ def _selectors(given: Given) -> list[str]:
 
 
 def _given_of(given: Given, group: type[OptionGroup]) -> list[str]:
-    """Return the flags of a group that have another value than their default."""
+    """Return the flags of a group whose values are not their defaults."""
     options = vars(given.of(group))
     return [_flag(name) for name in options if options[name] != group.default(name)]
 
@@ -83,7 +83,7 @@ def _flag(name: str) -> str:
 
 
 def _keys_job(given: Given) -> BatchJob:
-    """Return the job that deletes keys that are given. Raise UsageError."""
+    """Return the job that deletes the given keys. Raise UsageError."""
     of_selections = GuardOptions, UndoOptions, PlanOptions, ConsistentOption
     for flag in (flag for group in of_selections for flag in _given_of(given, group)):
         raise UsageError(
@@ -156,7 +156,7 @@ def _selection_job(given: Given) -> BatchJob:
     source = ListingInput(listing, basis.plan, selection)
     journal = journalling(given, limits)
     if journal is not None and most.value_bytes is not None:
-        # The journal does not have the sizes of what earlier runs have deleted.
+        # A journal does not hold the sizes of the records that earlier runs deleted.
         raise UsageError(
             "--max-delete-bytes counts one run, and --journal resumes others",
             "Leave out one of them, or use --max-delete, which counts all runs.",

@@ -40,7 +40,7 @@ def expire_job(given: Given) -> BatchJob:
     condition = Precondition(WriteIf.CHOSEN)
     basis = basis._replace(plan=replace(basis.plan, precondition=condition))
     basis = basis._replace(plan=refusing_rounded(basis.plan, basis.target, given))
-    # A record that has expired is about to be removed: to write it would bring it back.
+    # An expired record is about to be removed: writing it would bring it back.
     listing = listing_plan(given, basis.plan, skip_expired=True)
     rehearsal = rehearsal_of(given, basis, listing, MostDeleted(), action)
     if rehearsal is not None:

@@ -27,8 +27,8 @@ def undo_of(given: Given) -> UndoPlan | None:
 def require_usable_files(given: Given, undo: UndoPlan | None, target: Target) -> None:
     """Raise UsageError, in a dry run, if the run could not have its undo file and its journal.
 
-    A run with a journal continues the undo file of an earlier run: whether it may, the run finds
-    out.
+    A run with a journal continues the undo file of an earlier run. Only the run itself checks
+    whether it may.
     """
     journal = given.of(JournalOptions).journal
     if journal is not None:

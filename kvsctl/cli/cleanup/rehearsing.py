@@ -44,7 +44,7 @@ def rehearsal_of(
 
 
 def require_no_values(given: Given) -> None:
-    """Raise UsageError for what only plans have, as there is none."""
+    """Raise UsageError for `--with-values`, as there is no plan."""
     if given.of(PlanOptions).with_values:
         raise UsageError("--with-values needs a plan", "Add --plan FILE.")
 
@@ -52,7 +52,8 @@ def require_no_values(given: Given) -> None:
 def new_plan(given: Given, target: Target) -> Path | None:
     """Return where `--plan` is written; None: to stdout. Raise UsageError.
 
-    It must be a new file, or an empty one, and nothing else may be asked for.
+    It must be a new or an empty file. A plan changes nothing, so `--dry-run`, `--undo` and
+    `--journal` are refused.
     """
     is_dry_run = given.of(CheckingOptions).dry_run or given.of(DryRunOption).dry_run
     for flag, is_given in (

@@ -1,7 +1,7 @@
-"""From a rule of a retention file to what a clean-up does by it.
+"""Read the rules of a retention file for a clean-up.
 
-The members of a rule are those of the options of the same names, so they are read as these are. An
-error is that of the option, with the name of the member and the line of the file.
+The members of a rule mean the same as the options of the same names, and are read like them. An
+error is that of the option, with the name of the member and its line in the file.
 """
 
 import re
@@ -31,11 +31,11 @@ _T = TypeVar("_T")
 _FLAG: Final = re.compile(r"--([a-z][a-z-]*)")
 _NAMES_OF_GUARDS: Final = ("max_delete", "max_delete_bytes")
 _TEXT: Final = ("larger_than",)
-"""Members that may be numbers, and are texts as options."""
+"""Members that can be numbers, but are texts as options."""
 
 
 class RuleOptions(NamedTuple):
-    """What a rule says, read as the options are."""
+    """What a rule says, read like the options."""
 
     written: WrittenRule
     selection: Selection
@@ -60,7 +60,7 @@ def protecting_files(file: RetentionFile) -> list[Path]:
 
 
 class _RuleReader:
-    """Reads one rule, and notes everything that is wrong with it in the file."""
+    """Reads one rule, and adds every error in it to the errors of the file."""
 
     def __init__(self, file: RetentionFile, written: WrittenRule) -> None:
         self._file = file
@@ -81,7 +81,7 @@ class _RuleReader:
         return RuleOptions(self._written, selection, spaces, keeping, action, most, protected)
 
     def _selection(self) -> Selection | None:
-        """Return the selection; None if something is wrong, after each selector was looked at."""
+        """Return the selection; None if a selector is wrong. All errors are noted, not only one."""
         table = self._table
         prefix = PrefixArgument(prefix=table.prefix)
         options = {name: _as_option(table, name) for name in SelectionOptions.annotations}
@@ -141,7 +141,7 @@ class _RuleReader:
         return Keeping(self._table.keep_last, template)
 
     def _tried(self, read: Callable[[], _T], name: str) -> _T | None:
-        """Return what is read; None if it is wrong, which is noted at a member of the rule."""
+        """Return what `read` returns; None after an error, noted for the member called `name`."""
         try:
             return read()
         except UsageError as error:
@@ -152,7 +152,7 @@ class _RuleReader:
 def _refuse(file: RetentionFile, written: WrittenRule, error: UsageError, default: str) -> str:
     """Note an error of an option as one of a member of a rule. Return the name of the member.
 
-    That is the first one that the message names, or else `default`.
+    This is the first member that the message names, or else `default`.
     """
     found = _FLAG.search(error.message)
     name = default if found is None else _member(found)
@@ -167,7 +167,7 @@ def _member(found: re.Match[str]) -> str:
 
 
 def _as_option(table: RuleTable, name: str) -> Any:
-    """Return a member as the option of the same name has it."""
+    """Return the value of a member as the option of the same name would have it."""
     value = getattr(table, name)
     if name in _TEXT:
         return _text(value)

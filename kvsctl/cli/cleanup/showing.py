@@ -14,9 +14,9 @@ from kvsctl.report.store.plan import shown_line, summaries
 
 
 def show(path: Path | None) -> None:
-    """Print a line for each line of a plan, and on stderr how many there are for which target.
+    """Print a line for each line of a plan, and on stderr their number for each target.
 
-    Raise UsageError at the first line that is not one of a plan.
+    Raise UsageError at the first line that does not belong to a plan.
     """
     counts: dict[tuple[str, str, str | None], int] = {}
     for line in plan_lines(path):

@@ -2,6 +2,6 @@
 
 - `records`: set, get, delete.
 - `store`: list, export, du, verify, diff and others that work on whole stores.
-- `tools`: serve, journal and others beside the records.
+- `tools`: serve, journal and others that do not work on records.
 - `sentences`: the first sentence of each.
 """

@@ -1,6 +1,6 @@
 """The first sentence of each command, for the page that lists them all.
 
-It is the one of the command's docstring, which only loading the command would tell.
+It repeats the command's docstring, which cannot be read without loading the command.
 """
 
 from typing import Final

@@ -5,6 +5,6 @@ The scripts of `scripts` run kvsctl with `_KVSCTL_COMPLETE=SHELL` and print noth
 - `scripts`: what each shell sources.
 - `shells`: the words that a shell hands over, and the answer in the form that it reads.
 - `place`: which command, option or argument the cursor is at.
-- `offers`: what may stand there.
+- `offers`: what can be completed there.
 - `names`: names from the configuration file, a manifest and the local store.
 """

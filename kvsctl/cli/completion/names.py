@@ -1,7 +1,7 @@
-"""Names that may be completed: from the configuration file, a manifest and the local store.
+"""Names that can be completed: from the configuration file, a manifest and the local store.
 
-What cannot be read offers nothing: the command says why when it runs. Nothing here imports the
-emulator or a parser of YAML, which would take longer than all else that a TAB takes.
+A file that cannot be read offers nothing: the command says why when it runs. Nothing here imports
+the emulator or a YAML parser, which would take longer than everything else at a TAB.
 """
 
 import re
@@ -21,7 +21,7 @@ _MEMBER: Final = re.compile(r"( *)((?:- +)*)(?:([\w-]+) *:)? *([^#]*?) *(?:#.*)?
 
 
 class Name(NamedTuple):
-    """A value that may stand at the cursor, and what it is, where that can be said."""
+    """A value that can be completed, and its description, if there is one."""
 
     name: str
     summary: str = ""
@@ -43,7 +43,7 @@ def targets(environ: Mapping[str, str]) -> list[Name]:
 
 
 def entities(environ: Mapping[str, str]) -> list[Name]:
-    """Return the entities of the app whose folder this is, and those of the local store."""
+    """Return the entities of the app in this folder, and those of the local store."""
     found = dict.fromkeys(declared(_manifest(environ)), f"declared in {_MANIFEST}")
     for name in _stored(environ):
         found.setdefault(name, "in the local store")
@@ -87,9 +87,9 @@ def declared(manifest: str) -> dict[str, list[str]]:
 
 
 def _manifest(environ: Mapping[str, str]) -> str:
-    """Return the text of the manifest of the app in whose folder this is; "" without one.
+    """Return the text of the manifest in this folder or in one above it; "" without one.
 
-    The home folder is the last that is looked into.
+    The search ends at the home folder.
     """
     folder = Path.cwd()
     for one in (folder, *folder.parents):
@@ -101,7 +101,7 @@ def _manifest(environ: Mapping[str, str]) -> str:
 
 
 def _stored(environ: Mapping[str, str]) -> Iterator[str]:
-    """Yield the entities of which the local store has records, or had."""
+    """Yield the entities that have or had records in the local store."""
     from kvsctl.config.file import local_database
 
     path = local_database(environ)
@@ -114,5 +114,5 @@ def _stored(environ: Mapping[str, str]) -> Iterator[str]:
         closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as store,
     ):
         for (space,) in store.execute("SELECT DISTINCT space FROM bucket"):
-            if re.match(r"\w", space):  # not the plain keys, and not the secrets
+            if re.match(r"\w", space):  # neither plain keys nor secrets
                 yield space

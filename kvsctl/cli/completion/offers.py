@@ -1,7 +1,7 @@
-"""What may stand at the cursor.
+"""What can be completed at the cursor.
 
 What a parameter takes follows from its type and its metavar, which help shows: `FILE` is a path,
-`a|b` are choices. `NAMED` has the parameters whose values are names that something else gives.
+`a|b` are choices. `NAMED` lists the parameters whose values are names that exist elsewhere.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,7 +28,7 @@ LISTS: Final[Mapping[str, Sequence[str]]] = {
     "metadata": METADATA_NAMES,
     "only": ("added", "changed", "missing"),
 }
-"""Options that take several of these words, with commas between them."""
+"""Options that take a comma-separated list of these words."""
 NAMED: Final[Mapping[str, Callable[[Mapping[str, str]], Iterable[Name]]]] = {
     "target": names.targets,
     "from_": names.targets,
@@ -52,10 +52,10 @@ class Offer(NamedTuple):
 
 
 def offer(before: Sequence[str], current: str, environ: Mapping[str, str]) -> Offer:
-    """Return what may stand at the cursor, after the words before it."""
+    """Return what can be completed at the cursor, after the words before it."""
     before = prepared(before)
     if before or current.startswith("-"):
-        from typer.main import get_command  # the names of commands need nothing of it
+        from typer.main import get_command  # not needed to complete the names of commands
 
         from kvsctl.cli.app import command_line
 

@@ -1,6 +1,6 @@
 """Which command, option or argument the cursor is at, from the words before it.
 
-The words are not checked: what is wrong with them is said when the command runs.
+The words are not checked: errors in them are reported when the command runs.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,8 +11,8 @@ class Place(NamedTuple):
     """Where the cursor is.
 
     `command` is the command whose options may be given there. `parameter` takes the text as its
-    value; None: an option, a command of a group, or nothing that may be completed. `prefix` is what
-    stands before the value in the same word. `given` are the names of the options so far, and of an
+    value; None: an option, a command of a group, or nothing that can be completed. `prefix` is the
+    part of the word before the value. `given` are the names of the options so far, and of an
     argument that takes several words and has one.
     """
 
@@ -78,9 +78,9 @@ def options_of(command: Any) -> Iterable[Any]:
 
 
 def _options_in(command: Any, word: str) -> list[tuple[Any, str, str | None]]:
-    """Return the options in a word, each with its prefix of the word and its value.
+    """Return the options in a word, each with its part of the word and its value.
 
-    The value is None for one whose value is the next word, and "" for one that takes none.
+    The value is None if it is the next word, and "" for an option without a value.
     """
     named = {name: one for one in options_of(command) for name in one.opts + one.secondary_opts}
     if word.startswith("--"):

@@ -1,8 +1,8 @@
 """What each shell sources to complete kvsctl: `kvsctl completion SHELL` prints it.
 
-A script asks the program that is on the command line, wherever that is installed. An answer is
-lines: `values`, `files` or `folders`; what stands before the value in the same word, such as
-`--format=`; and the values. Paths are left to the shell.
+A script runs the program that is on the command line, wherever it is installed. The answer is
+lines: `values`, `files` or `folders`; the part of the word before the value, such as `--format=`;
+and the values. The shell completes paths itself.
 """
 
 from typing import Final
@@ -77,4 +77,4 @@ complete -c kvsctl -f -a '(__kvsctl_complete)'
 SCRIPTS: Final = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
 """The script of each shell, by its name."""
 FILES: Final = {"bash": "kvsctl.bash", "zsh": "_kvsctl", "fish": "kvsctl.fish"}
-"""What the scripts are called in `completions/`."""
+"""The file names of the scripts in `completions/`."""

@@ -1,4 +1,4 @@
-"""The words that a shell hands over, and the answer in the form that it reads."""
+"""The words that a shell passes, and the answer in the form that it reads."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -12,9 +12,9 @@ _CURSOR: Final = "\x1f"
 
 
 def complete(arguments: Sequence[str], environ: Mapping[str, str]) -> str:
-    """Return what the script of the shell that `_KVSCTL_COMPLETE` names reads.
+    """Return the answer for the script of the shell that `_KVSCTL_COMPLETE` names.
 
-    Nothing for another value, which the script of an earlier version sets.
+    It is empty for any other value, such as one that the script of an earlier version sets.
     """
     shell = environ["_KVSCTL_COMPLETE"]
     if shell not in SCRIPTS:
@@ -28,7 +28,7 @@ def words_of(
 ) -> tuple[list[str], str]:
     """Return the words after the program's name and before the cursor, and the word at it.
 
-    zsh and fish give words as arguments. Bash gives the line: its words end at `=` and `:`, too.
+    zsh and fish pass words as arguments. Bash passes the line: its words end at `=` and `:`, too.
     """
     if shell != "bash":
         return list(arguments[:-1]), arguments[-1] if arguments else ""
@@ -37,7 +37,7 @@ def words_of(
 
 
 def _split(line: str) -> list[str]:
-    """Return the words of a line, of which the last may lack the end of a quotation."""
+    """Return the words of a line, the last of which can have an unclosed quote."""
     lexer = shlex.shlex(line, posix=True)
     lexer.whitespace_split = True
     lexer.commenters = ""
@@ -63,7 +63,7 @@ def answer(shell: str, offered: Offer, current: str, environ: Mapping[str, str])
 
 
 def _bash_cut(prefix: str, current: str, word: str) -> int:
-    """Return how much of a value Bash has as words of their own, which it does not replace."""
+    """Return how many characters of a value Bash takes for earlier words and does not replace."""
     return len(current) - len(word) if current.endswith(word) else len(prefix)
 
 

@@ -27,7 +27,7 @@ def is_wanted(words: Sequence[str]) -> bool:
 def command_path(words: Sequence[str]) -> str:
     """Return the command that a command line names: `config show`; "" if it names none.
 
-    Before a command, only options without a value may stand.
+    Before a command, there can only be options without a value.
     """
     from typer.main import get_command
 

@@ -30,7 +30,7 @@ _SHOWS_HELP: Final = "NoArgsIsHelpError"
 
 
 def call(app: typer.Typer, words: Sequence[str]) -> None:
-    """Run the command line. Raise UsageError if Typer cannot read it; exit if it says so."""
+    """Run the command line. Raise UsageError if Typer cannot read it; exit if Typer asks for it."""
     try:
         status = app(args=list(words), prog_name="kvsctl", standalone_mode=False)
     except _MISUSE as misuse:
@@ -54,7 +54,7 @@ def _explained(misuse: Any, words: Sequence[str]) -> UsageError:
 
 
 def _of_a_rule(misuse: Any) -> str:
-    """Return what to say about an option of clean that its rules have instead, else ""."""
+    """Return a hint for an option that clean does not have, but its rules do; else ""."""
     option = getattr(misuse, "option_name", None)
     if option is None or misuse.ctx is None or misuse.ctx.info_name != "clean":
         return ""
@@ -66,7 +66,7 @@ def _of_a_rule(misuse: Any) -> str:
 
 
 def _of_workers(misuse: Any) -> str:
-    """Return why a command is not divided among workers by itself, and what to do, else ""."""
+    """Return why a command has no `--workers`, and what to do instead; else ""."""
     if getattr(misuse, "option_name", None) not in ("--workers", "--dask") or misuse.ctx is None:
         return ""
     return _UNDIVIDED.get(misuse.ctx.info_name, "")

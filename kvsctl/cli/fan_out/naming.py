@@ -21,11 +21,11 @@ WRITTEN: Final[tuple[tuple[str, type[OptionGroup], str], ...]] = (
     ("--journal", JournalOptions, "journal"),
     ("--manifest", ExportOptions, "manifest"),
 )
-"""The options that name a file which one job writes, with the group and the field of each."""
+"""The options that name output files, with the group and the field of each."""
 
 
 def require_templates(given: Given) -> None:
-    """Raise UsageError for a file that all parts would write."""
+    """Raise UsageError for an output file that all parts would share."""
     for flag, group, field in WRITTEN:
         path: Path | None = getattr(given.of(group), field)
         if path is not None and SHARD not in path.name:
@@ -48,7 +48,7 @@ def with_files_of(given: Given, number: int) -> Given:
 
 
 def with_absolute_paths(given: Given) -> Given:
-    """Return the same options with absolute paths, for workers that have another folder."""
+    """Return the same options with absolute paths, for workers in another folder."""
     for options in list(given.groups):
         values = {name: _absolute(value) for name, value in vars(options).items()}
         given = given.having(type(options)(**values))

@@ -18,7 +18,7 @@ _ONE_PROCESS = "Leave out --workers: one process does it."
 
 
 def require_divisible(command: str, given: Given) -> None:
-    """Raise UsageError for options that have no meaning, or another one, for a part alone."""
+    """Raise UsageError for options that would mean nothing, or something else, for one part."""
     if given.of(KeysArgument).keys or given.of(SetOptions).pairs:
         raise UsageError("--workers divides files and stores, not arguments", _ONE_PROCESS)
     for path in (*given.of(InputOptions).file, *given.of(FileOption).file):

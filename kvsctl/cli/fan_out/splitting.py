@@ -40,7 +40,7 @@ def fan_out_job(
 ) -> FanOutJob:
     """Return the job that carries out a command in parts. Raise UsageError.
 
-    What is wrong with the options for every part is found here, before a worker starts.
+    Errors in the options of every part are found here, before a worker starts.
     """
     workers, address = workers_of(given)
     require_divisible(command, given)
@@ -88,7 +88,7 @@ def fan_out_job(
 
 
 def _failures_of(units: Sequence[Unit]) -> dict[str, Path]:
-    """Return the failures file of each unit by its name; none if none is written."""
+    """Return the failures files of the units, by the units' names; empty without `--failures`."""
     paths = {unit.name: unit.options.of(FailuresOption).failures for unit in units}
     return {name: path for name, path in paths.items() if path is not None}
 
@@ -153,7 +153,7 @@ def _options_of(given: Given, shard: Shard, workers: int) -> Given:
 
 
 def repeats_alike(command: str, given: Given) -> bool:
-    """Return whether a part may be carried out twice without harm, and reports the same then."""
+    """Return whether a part can be carried out twice without harm, with the same report."""
     if given.of(JournalOptions).journal is not None:
         return True
     if command in ("clean", "expire") or (command == "delete" and _is_selective(given)):

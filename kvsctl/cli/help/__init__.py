@@ -1,10 +1,10 @@
 """Help pages and man pages: both are made from the commands, their options and a few texts.
 
 A command's docstring is its sentence and description, and its option groups hold the help of its
-options. The rest of a page stands here, and is loaded only when a page is shown.
+options. The rest of a page is here, and is loaded only when a page is shown.
 
 - `command`: commands and groups whose `--help` prints a page.
-- `about`: of each command, its examples, its common options and its topics.
+- `about`: the examples, the common options and the topics of each command.
 - `topics`: what `kvsctl help TOPIC` says.
 - `page`: the parts of a page, from a command or a topic.
 - `layout`: a page as text of a given width.

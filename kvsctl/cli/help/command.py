@@ -43,8 +43,8 @@ class Group(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command that the words name.
 
-        Typer takes EOFError for the end of a prompt's input, and says "Aborted!". No command
-        prompts: an import has met byte code that was not written to its end.
+        Typer takes an EOFError for the end of input at a prompt, and prints "Aborted!". Commands do
+        not use such prompts: here, it means that an import read a truncated byte-code file.
         """
         try:
             return super().invoke(ctx)
@@ -60,6 +60,6 @@ def _write_page(command: TyperCommand | TyperGroup, ctx: Any, formatter: Formatt
     from kvsctl.cli.help.layout import shown
     from kvsctl.cli.help.page import page_of
 
-    # The text has its colours already, or has none: Typer would take them out of a pipe's.
+    # The text already has colours or none, as it should: Typer would remove them for a pipe.
     ctx.color = True
     formatter.write(shown(page_of(command, ctx)))

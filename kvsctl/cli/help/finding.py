@@ -60,7 +60,7 @@ def _options(topic: Topic) -> list[Section]:
 def _found(words: Sequence[str], *, has_names_only: bool = False) -> tuple[Any, Any]:
     """Return the command that the words name, and a context of it.
 
-    `has_names_only`: the commands are listed, and none of them is loaded.
+    `has_names_only`: no command is loaded, because only their names are needed.
     """
     from typer.main import get_command
 
@@ -82,7 +82,7 @@ def _context(command: Any, name: str, parent: Any) -> Any:
 
 
 def _unknown(words: Sequence[str], place: int, known: Sequence[str]) -> UsageError:
-    """Return the error for the word at a place, where only the known ones may be."""
+    """Return the error for the word at a place, where only the known words are allowed."""
     from kvsctl.config.nearest import hint_of
 
     if known:

@@ -15,11 +15,11 @@ WIDTH: Final = 100
 _LEAST: Final = 40
 _WITHOUT_TERMINAL: Final = 80
 _NAMES: Final = 30
-"""The most columns of names that have their text beside them."""
+"""The most columns of names with their texts beside them."""
 _TEXTS: Final = 30
-"""The least columns of texts that stand beside names."""
+"""The least columns of texts beside names."""
 _BELOW: Final = 8
-"""Where texts begin that stand below their names."""
+"""The column at which texts below their names begin."""
 _NO_SHORT_NAME: Final = "    "
 
 
@@ -33,7 +33,7 @@ def shown(page: Page) -> str:
 def _columns() -> int:
     """Return the columns of the terminal, or of `COLUMNS`.
 
-    As `shutil.get_terminal_size`, without `shutil`, which takes long to import.
+    This is `shutil.get_terminal_size` without importing `shutil`, which takes long.
     """
     if (given := os.environ.get("COLUMNS", "")).isdecimal() and int(given) > 0:
         return int(given)

@@ -1,7 +1,7 @@
 """A page as a man page. `python -m kvsctl.cli.help.manual FOLDER` writes all of them.
 
-Commands are in section 1 and topics in section 7. Only the requests of the `man` macros are used
-that groff and mandoc share.
+Commands are in section 1 and topics in section 7. The pages use only those requests of the `man`
+macros that both groff and mandoc know.
 """
 
 import re
@@ -78,7 +78,7 @@ def _lines(page: Page, name: str, section: int, names: Sequence[tuple[str, int]]
 
 
 def _sections(page: Page) -> Iterator[str]:
-    """Yield options under one heading, with theirs below it; other tables under their own."""
+    """Yield options under one heading, with subheadings; other tables under their own headings."""
     has_heading = False
     for heading, rows in page.sections:
         if heading == panels.ARGUMENTS or rows[0].name.startswith("-"):
@@ -145,18 +145,18 @@ def _see_also(page: Page, names: Sequence[tuple[str, int]]) -> Iterator[str]:
 
 
 def _clause(sentence: str) -> str:
-    """Return a sentence as the NAME section has it: in lower case, without a period."""
+    """Return a sentence in the form of the NAME section: in lower case, without a period."""
     return sentence[:1].lower() + sentence[1:].removesuffix(".")
 
 
 def _filled(text: str) -> Iterator[str]:
-    """Yield a running text as lines, none of which means something to roff."""
+    """Yield running text as lines that roff does not take for requests."""
     for line in broken(_text(text), _WIDTH):
         yield rf"\&{line}" if line.startswith(".") else line
 
 
 def _text(text: str) -> str:
-    """Return a text whose characters mean nothing to roff."""
+    """Return a text with the characters escaped that have a meaning in roff."""
     shown = "".join(
         _ESCAPES.get(one) or (one if one.isascii() else rf"\[u{ord(one):04X}]") for one in text
     )

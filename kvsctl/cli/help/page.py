@@ -1,4 +1,4 @@
-"""The parts of a page, from a command or a topic: neither its width nor its form."""
+"""The parts of a page, from a command or a topic, without width or form."""
 
 import inspect
 import re
@@ -19,17 +19,17 @@ _VARIABLES: Final = {
 """The environment variable of each option that has one, by the option's name in the code."""
 
 _NOTE: Final = re.compile(r" ?\((default: [^()]+|required)\)$")
-"""A note that the help of an option ends in."""
+"""A note at the end of an option's help."""
 _NOTES: Final = re.compile(r" \((?:default|required|at most|env)\b[^()]*\)$")
 """All notes of an option, as `text_of` writes them."""
 
 _HELP: Final = "help"
 _EVERYWHERE: Final = ("environment", "exit-codes")
-"""Topics of every command that has any."""
+"""Topics of every command that has topics."""
 
 _VERBATIM: Final = "\b\n"
 TIED: Final = "\N{NO-BREAK SPACE}"
-"""A space at which no line breaks."""
+"""A space at which lines are not broken."""
 
 
 class Row(NamedTuple):
@@ -173,7 +173,7 @@ def _commands(command: Any, context: Any) -> list[Section]:
 
 
 def _more(words: Sequence[str], about: About, *, has_rest: bool) -> list[Row]:
-    """Return where there is more to read, but for the documentation."""
+    """Return where there is more to read, except for the documentation."""
     rows = []
     if has_rest:
         rows.append(Row(" ".join(["kvsctl help", *words]), "All options."))
@@ -192,13 +192,13 @@ def _name_of(parameter: Any, context: Any) -> str:
     metavar = ""
     if not (parameter.is_flag or parameter.count):
         metavar = parameter.metavar or parameter.make_metavar(context).strip("[]<>")
-        # A value that may be left out must be joined to its option.
+        # An optional value must be joined to its option.
         metavar = metavar if metavar.startswith("[=") else f" {metavar}"
     return ", ".join(flags) + metavar
 
 
 def text_of(parameter: Any) -> str:
-    """Return the help of an option, and in one style its default, bound and variable."""
+    """Return the help of an option, with its default, bound and variable in one style."""
     text = parameter.help or ""
     notes = []
     if found := _NOTE.search(text):

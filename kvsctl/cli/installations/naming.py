@@ -33,11 +33,11 @@ def require_names_for_each(given: Given) -> None:
                 f"Put {PLACE} into its name, such as {path.stem}-{PLACE}{path.suffix}.",
             )
         if path is not None and path != _STREAM and not path.parent.is_dir():
-            require_writable(path)  # said once, not for each installation
+            require_writable(path)  # one error, not one for each installation
 
 
 def require_plans_for_each(given: Given) -> None:
-    """Raise UsageError if installations would carry out one plan, which is that of one of them."""
+    """Raise UsageError if several installations would share a plan: each needs its own."""
     plan = given.of(ApplyOptions).path
     if plan is not None and PLACE not in plan.name:
         raise UsageError(
@@ -65,7 +65,7 @@ def named_groups(given: Given) -> list[OptionGroup]:
 
 
 def with_names(given: Given, groups: list[OptionGroup], target: Target) -> Given:
-    """Return the options with the names of an installation's own files. `groups` have them."""
+    """Return the options with the names of an installation's own files, which `groups` have."""
     name = name_in_files(target)
     for group in groups:
         values: Mapping[str, Any] = {n: _named(value, name) for n, value in vars(group).items()}

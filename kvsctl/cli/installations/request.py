@@ -104,12 +104,11 @@ def _shard_of(given: Given) -> Shard | None:
 
 
 def _for_one(given: Given) -> Given:
-    """Return the options as the job of an installation has them.
+    """Return the options for the job of one installation.
 
-    --shard is about the installations: it divides only what an app has for all of them.
-    --retry-failed is for a journal; with a ledger, it is for
-    that if there is no journal. --json is for the report of all of them, but it also chooses the
-    form of the sums of du.
+    --shard divides the installations, and so only the quotas that all of an app's installations
+    share. --retry-failed applies to the journal if there is one, else to the ledger. --json is for
+    the report of all installations, but also chooses the form of the sums of du.
     """
     if (shard := _shard_of(given)) is not None:
         given = given.having(QuotaParts(shards_of_installations=shard.parts))
@@ -139,14 +138,14 @@ def _ledgering(
 class Parts:
     """Makes the job of each installation.
 
-    Jobs that list a store, and have no file of their own, differ by their targets only: options are
+    Jobs that list a store and have no file of their own differ only in their targets: options are
     read once for all of them.
     """
 
     def __init__(
         self, given: Given, job_of: Callable[[Given], BatchJob], config: ConfigFile
     ) -> None:
-        # What concerns the command as a whole is not for its parts.
+        # Parts leave out what concerns the command as a whole.
         report = ReportOptions(quiet=True, force=given.of(ReportOptions).force)
         self._given = given.having(report).having(LockOptions()).having(MonitoringOptions())
         self._job_of = job_of
@@ -196,7 +195,7 @@ def _require_lines(given: Given) -> None:
 
 
 def _labelled(printing: Printing, target: Target) -> Printing:
-    """Return how records are printed, each with its installation. Lines of plans have it."""
+    """Return how records are printed, each with its installation. Plans have it in their lines."""
     form = printing.form
     if isinstance(form, RecordForm):
         form = replace(form, installation=target.installation)

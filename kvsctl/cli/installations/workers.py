@@ -32,7 +32,7 @@ _PRINTING: Final = ("get", "export")
 
 
 class _Options(msgspec.Struct, frozen=True):
-    """What a worker makes the job of a group of. It holds no token."""
+    """What a worker needs to make the job of a group. It holds no token."""
 
     command: str
     given: Given
@@ -45,7 +45,7 @@ class _Options(msgspec.Struct, frozen=True):
 def crewing_of(
     command: str, given: Given, job_of: Callable[[Given], BatchJob], target: Target
 ) -> Crewing:
-    """Return who carries out a job on several installations. Raise UsageError."""
+    """Return the workers of a job on several installations. Raise UsageError."""
     workers, address = workers_of(given)
     if command in _PRINTING:
         require_own_output(given, PLACE)
@@ -77,7 +77,7 @@ def crewing_of(
 
 
 def group_of(options: _Options) -> Group:
-    """Return the job of a group of installations. Raise UsageError. A worker calls it."""
+    """Return the job of a group of installations. Workers call this. Raise UsageError."""
     given = options.given
     config = read_config(os.environ)
     choice = chosen_installations(given, config)

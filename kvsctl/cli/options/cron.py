@@ -1,4 +1,4 @@
-"""Options of jobs that run by themselves: locks, monitoring, and the format of the log."""
+"""Options of unattended jobs: locks, monitoring, and the format of the log."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -33,7 +33,7 @@ class LockOptions(OptionGroup):
 
 
 class MonitoringOptions(OptionGroup):
-    """Who is notified of a job that runs by itself, and how its log is written."""
+    """Who is notified of an unattended job, and how its log is written."""
 
     ping_url: Annotated[
         str | None,

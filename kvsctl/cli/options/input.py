@@ -11,7 +11,7 @@ from kvsctl.cli.options import panels
 
 
 def resolved_shard(text: str | None) -> str | None:
-    """Return the part that `--shard` names, with I/N in place of `auto`. Raise UsageError."""
+    """Return the value of `--shard`, with `auto` replaced by I/N. Raise UsageError."""
     if text is None or not text.startswith("auto"):
         return text
     from kvsctl.config.array_jobs import is_automatic, shard_of_task  # few jobs are in arrays
@@ -89,7 +89,7 @@ class KeysArgument(OptionGroup):
 
 
 class WorkersOption(OptionGroup):
-    """In how many parts to work, each in a process of its own."""
+    """The number of parts to work in, each in a process of its own."""
 
     workers: Annotated[
         int | None,

@@ -131,10 +131,10 @@ class RunningOptions(OptionGroup):
 
 
 class QuotaParts(OptionGroup):
-    """How many parts of a job work at the same time, and divide its quota. It is not an option.
+    """The number of parts that work at the same time and divide a quota. It is not an option.
 
     `commands`: how many commands read this store at the same time. `shards_of_installations`: how
-    many divide the installations of an app, and so what all installations of the app share.
+    many commands divide the installations of an app, and so the quotas that these share.
     """
 
     parts: int = 1

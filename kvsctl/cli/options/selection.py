@@ -155,7 +155,7 @@ class ProtectOption(OptionGroup):
 
 
 class ShardSelector(OptionGroup):
-    """Which part of the keys that the other selectors choose."""
+    """Which part of the keys to work on, of those that the other selectors choose."""
 
     shard: Annotated[
         str | None,

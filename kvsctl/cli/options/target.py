@@ -97,7 +97,7 @@ class RoundingOption(OptionGroup):
 
 
 class YesOption(OptionGroup):
-    """The consent to what is deleted or rewritten, so that nobody is asked."""
+    """Consent to deleting or rewriting records, without a question."""
 
     yes: Annotated[
         bool,

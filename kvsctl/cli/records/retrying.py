@@ -1,4 +1,4 @@
-"""From the options of a command to the words of the command that retries what has failed."""
+"""From the options of a command to the words of the command that retries its failures."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -33,23 +33,23 @@ _HOW: Final = (VerifyOption, GetOptions, SetOptions, CheckingOptions)
 _OF_THE_INPUT: Final = ("pairs", "string", "check_first", "require_input", "dry_run")
 _WITH_DEFAULTS: Final = (SetOptions, InputOptions, EntityOptions)
 _DEFAULTS: Final = ("ttl", "entity")
-"""What holds for records that do not name it themselves, whatever the format of the input."""
+"""Options with defaults for records, whatever the format of the input."""
 _NOT_AGAIN: Final = (ReportOptions, MonitoringOptions, RetryFailedOption, ConfirmOption)
-"""What concerns the run, and the name by which the user allows writes to a protected target."""
+"""Groups that are not repeated: they concern one run, or allow writes to a protected target."""
 _RETRY: Final = "--retry-failed"
 _STDIN: Final = Path("-")
 _PLANS: Final = ("plan",)
 """Options that are left out of a sync: its plan is written even if records failed."""
 _LISTING: Final = ("export", "list", "du")
 _NEVER_APART: Final = ("if_absent", "metadata", "infer_types")
-"""Options that may stand without a value: it must be joined to them."""
+"""Options whose value is optional, so it must be joined to them by a `=`."""
 _WITH_EXPIRY: Final = "--metadata=expires"
 
 
 def retry_words(command: str, given: Given, job: BatchJob) -> RetryWords:
     """Return the words of the command that retries a job's failures.
 
-    No words hold a value of a record or may hold a token.
+    The words never hold the value of a record, or anything that may be a token.
     """
     is_chosen = job.may_have_undo or job.name == "sync"
     verb = None if is_chosen else job.plan.verb.value
@@ -64,7 +64,7 @@ def retry_words(command: str, given: Given, job: BatchJob) -> RetryWords:
         return RetryWords(None, (), whole=same, retrying=retrying)
     options = [*_words(given, job.target, _WHERE)]
     if command == "export":
-        # A file appears only once nothing has failed, so the failed records alone do not help.
+        # The file of an export appears only if nothing has failed, so it needs all records again.
         if job.has_stdout and given.of(FailuresOption).failures is not None:
             return RetryWords(verb, (*options, _WITH_EXPIRY))
         same = _same(command, given, job.target, prints=job.has_stdout)
@@ -89,11 +89,10 @@ def retry_words_in_parts(
 ) -> RetryWords | None:
     """Return the words of the command that retries failures of several installations or workers.
 
-    A ledger or the journals know what has failed. Without them, input is read again from the
-    failures files, and a command that reads no input chooses its records anew; the plans of a sync
-    are left out, as for one store. `has_files_for_each`: the parts are installations, and
-    `{installation}` in the name of a file that is read is the name of each. None: no command
-    retries what failed.
+    A ledger or the journals record what has failed. Without them, the failures files are the input,
+    and a command that reads no input chooses its records anew; the plans of a sync are left out, as
+    for one store. `has_files_for_each`: the parts are installations, and `{installation}` in the
+    name of an input file is the name of each. None: no command retries what failed.
     """
     if command == "verify":
         return None
@@ -121,7 +120,7 @@ def retry_words_in_parts(
     if is_secret:
         return RetryWords(command, None, defaults, whole, anew=anew)
     at, *how = _WHERE
-    # --shard chooses installations. Without them the files of the parts have its records alone.
+    # --shard chooses installations. If the parts are workers, their files hold only its records.
     parts = (*SEVERAL_INSTALLATIONS, ShardOption) if has_files_for_each else ()
     where = _words(given, target, (at, *parts, *how), ("ledger",))
     hows = _words(given, target, _HOW, (*_OF_THE_INPUT, *_DEFAULTS))
@@ -129,19 +128,19 @@ def retry_words_in_parts(
 
 
 def _defaults(given: Given, target: Target) -> tuple[str, ...]:
-    """Return the options for records that do not say themselves what these say."""
+    """Return the options that are defaults for records without such a value."""
     return tuple(_words(given, target, _WITH_DEFAULTS, only=_DEFAULTS))
 
 
 def _retrying(given: Given) -> tuple[str, ...]:
-    """Return what is added to a command to retry failures that are noted."""
+    """Return what is added to a command to retry recorded failures."""
     reads = given.has(GetOptions) and given.of(JournalOptions).journal is not None
     is_in_order = reads and not given.of(GetOptions).unordered
     return (_RETRY, "--unordered") if is_in_order else (_RETRY,)
 
 
 def _reads_input(given: Given) -> bool:
-    """Return whether a command works on given keys or records, and not on what it chooses."""
+    """Return whether a command works on given keys or records instead of choosing them."""
     if given.has(InputOptions):
         return True
     from kvsctl.cli.selectors import chooses_keys  # few jobs are in parts
@@ -178,9 +177,9 @@ def _again(
 def _same(command: str, given: Given, target: Target, *, prints: bool) -> tuple[str, ...] | None:
     """Return a command that chooses what it works on, as it was given.
 
-    Failed keys in its place would be changed whatever they hold by now, protected or not. None if
-    it `prints` to stdout, reads stdin, begins a journal anew, or would find the undo file that it
-    has written. The plan of a sync is left out: it is written even if records failed.
+    A command on the failed keys would change them whatever they hold by now, even protected ones.
+    None if it `prints` to stdout, reads stdin, begins a journal anew, or would find the undo file
+    that it has written. The plan of a sync is left out: it is written even if records failed.
     """
     undo = given.of(UndoOptions).undo
     if prints or given.of(JournalOptions).journal_force:
@@ -210,10 +209,10 @@ def _words(
     leaving_out: Iterable[str] = (),
     only: Iterable[str] | None = None,
 ) -> Iterator[str]:
-    """Yield the options of some groups that were given, as words; `only` those of these names.
+    """Yield the options of some groups that were given, as words; `only`: those with these names.
 
-    The target is always among those of `TargetOptions`: the variable that chose it may have been
-    set for one command.
+    The words for `TargetOptions` always name the target, because the variable that chose it may
+    have been set for one command only.
     """
     for kind in kinds:
         group = given.of(kind)

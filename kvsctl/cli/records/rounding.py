@@ -23,7 +23,7 @@ def refusing_rounded(plan: RunPlan, target: Target, given: Given) -> RunPlan:
 
 
 def exact_input(source: ReaderInput, target: Target, given: Given) -> ReaderInput:
-    """Return what is set in the target: records fail whose numbers it would change."""
+    """Return the input of set: records with numbers that the target would change fail."""
     if not keeps_numbers(target, given):
         return source
     from kvsctl.records.exact_numbers import with_exact_numbers  # few targets are bridges

@@ -1,4 +1,4 @@
-"""From options to jobs of commands beside the records.
+"""From options to jobs that do not work on records.
 
 - `asking`: the target of `ping` and `probe`.
 - `probe_request`: the job of `probe`.

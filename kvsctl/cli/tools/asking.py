@@ -1,4 +1,4 @@
-"""From options to the target that a command asks something."""
+"""From options to the target of `ping` and `probe`."""
 
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.running import RunningOptions
@@ -7,5 +7,5 @@ from kvsctl.cli.request import Basis, basis_of
 
 
 def asked_basis(given: Given) -> Basis:
-    """Return where a question goes, and how long its answer is waited for. Raise UsageError."""
+    """Return the target that is asked, and the timeout of its answer. Raise UsageError."""
     return basis_of(given.having(RunningOptions(timeout=given.of(AskingOptions).timeout)))

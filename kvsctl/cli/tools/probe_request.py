@@ -15,7 +15,7 @@ from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.records.checks import check_key
 
 _LONGEST_NAME = 40
-"""How many characters follow the prefix in the key of a scratch record, at most."""
+"""The most characters that follow the prefix in the key of a scratch record."""
 
 
 def probe_job(given: Given) -> Probe:

@@ -1,4 +1,4 @@
-"""Commands beside the records.
+"""Commands that do not work on records.
 
 `ping`, `probe`, `serve`, `installations`, `journal`, `report`, `bridge`,
 `config`, `completion` and `help`.

@@ -24,7 +24,7 @@ _SWITCHES: Final = (
     "delete_cost",
     "refused_cost",
 )
-"""The options that have the name and the values of an emulator's."""
+"""The options that have the same name and values as an option of the emulator."""
 
 
 @takes(ServingOptions, OpenOptions, QuotaFlags)
@@ -118,7 +118,7 @@ def _database(given: str) -> "Path | None":
 
 
 def _announced(options: "ServeOptions", path: "Path | None", *, is_new: bool) -> list[str]:
-    """Return what is served and to whom, where it is kept, the page and the stop, a line each."""
+    """Return lines about who is served, where records are kept, the page, and how to stop."""
     callers = "callers with a token" if options.emulator.tokens else "any caller, no token needed"
     if options.emulator.accepts_proxy_header:
         callers = "callers with a forge-proxy-authorization header"

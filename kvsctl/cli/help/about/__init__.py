@@ -1,9 +1,9 @@
-"""Of each command: examples, the options that most users need, and where to read on.
+"""For each command: examples, the options that most users need, and further reading.
 
-- `form`: what is known of a command, and names that several share.
-- `records`: of `set`, `get` and `delete`.
-- `store`: of the commands that work on whole stores.
-- `tools`: of the program itself and of its tools.
+- `form`: the form of these, and names that several commands share.
+- `records`: for `set`, `get` and `delete`.
+- `store`: for the commands that work on whole stores.
+- `tools`: for the program itself and its tools.
 """
 
 from collections.abc import Sequence
@@ -24,12 +24,12 @@ _HEADINGS: Final = {
 
 
 def heading_of(name: str) -> str:
-    """Return the heading of a command among all commands."""
+    """Return the heading of a command in the list of all commands."""
     return _HEADINGS.get(name, TOOLS)
 
 
 def about_of(words: Sequence[str]) -> About:
-    """Return what is known of the command with these words; of the program itself for none."""
+    """Return the `About` of the command with these words; without words, of the program itself."""
     heading = heading_of(words[0]) if words else TOOLS
     if heading == RECORDS:
         from kvsctl.cli.help.about.records import ABOUT

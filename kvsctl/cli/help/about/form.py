@@ -1,4 +1,4 @@
-"""What is known of a command besides its docstring and options: examples, common options.
+"""What a help page has in addition to the docstring and the options: examples, common options.
 
 Every example works when it is pasted into a shell, in an empty folder and on an empty local store:
 a test runs them all.
@@ -28,7 +28,7 @@ LOAD_TABLE: Final[Example] = (
 
 
 class About(NamedTuple):
-    """What stands in the page of a command besides its docstring and its options.
+    """What the page of a command shows in addition to its docstring and its options.
 
     `common` names options as the code does; without it, all options but those for tuning are
     common. Arguments are always shown. `topics` are those of `kvsctl help TOPIC`. `docs` is the

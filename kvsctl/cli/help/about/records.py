@@ -1,4 +1,4 @@
-"""Of `set`, `get` and `delete`: see `form`."""
+"""For `set`, `get` and `delete`: see `form`."""
 
 from collections.abc import Mapping
 from typing import Final

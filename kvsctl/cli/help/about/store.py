@@ -1,4 +1,4 @@
-"""Of the commands that work on whole stores: see `form`."""
+"""For the commands that work on whole stores: see `form`."""
 
 from collections.abc import Mapping
 from typing import Final

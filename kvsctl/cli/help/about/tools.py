@@ -1,4 +1,4 @@
-"""Of the program itself and of its tools: see `form`."""
+"""For the program itself and its tools: see `form`."""
 
 from collections.abc import Mapping
 from typing import Final

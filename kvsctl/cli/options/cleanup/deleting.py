@@ -72,7 +72,7 @@ class UndoOptions(OptionGroup):
 
 
 class PlanOptions(OptionGroup):
-    """The plan that is written in place of deleting, and what it has."""
+    """The plan that is written instead of changing anything, and what it holds."""
 
     plan: Annotated[
         Path | None,

@@ -1,4 +1,4 @@
-"""What becomes of records that are given a ttl."""
+"""The ttl that records are given."""
 
 from typing import Annotated
 

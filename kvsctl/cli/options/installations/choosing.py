@@ -1,4 +1,4 @@
-"""Which installations a command works on, besides `--installation`."""
+"""Which installations a command works on, in addition to `--installation`."""
 
 from pathlib import Path
 from typing import Annotated

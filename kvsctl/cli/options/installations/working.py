@@ -17,7 +17,7 @@ AT_ONCE: Final = 50
 
 
 class InstallationsOptions(OptionGroup):
-    """How many at a time, and when no other one is begun."""
+    """How many installations are worked on at a time, and when no more are begun."""
 
     at_once: Annotated[
         int,

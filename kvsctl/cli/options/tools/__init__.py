@@ -1,7 +1,7 @@
-"""Options of commands beside the records.
+"""Options of commands that do not work on records.
 
-- `asking`: how a target is asked, whatever it is.
-- `ping`: how a target is asked whether it answers.
-- `config`: how settings are shown, and what a new target is.
+- `asking`: options of every command that asks a target something.
+- `ping`: options of `ping` only.
+- `config`: how settings are shown, and the settings of a new target.
 - `probe`: which questions a target is asked.
 """

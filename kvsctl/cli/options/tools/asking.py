@@ -10,7 +10,7 @@ from kvsctl.cli.options.running import Timeout
 
 
 class AskingOptions(OptionGroup):
-    """How long an answer is waited for, and how the result is printed."""
+    """The timeout of an answer, and how the result is printed."""
 
     timeout: Timeout = None
     json: Annotated[

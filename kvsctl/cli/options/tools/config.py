@@ -1,4 +1,4 @@
-"""How settings are shown, and what a new target is."""
+"""How settings are shown, and the settings of a new target."""
 
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +21,7 @@ class JsonOption(OptionGroup):
 
 
 class InitOptions(OptionGroup):
-    """What a new target is; None: to be asked."""
+    """The settings of a new target; None: ask the user."""
 
     name: Annotated[
         str | None,

@@ -1,4 +1,4 @@
-"""How a target is asked whether it answers."""
+"""Options of `ping` only."""
 
 from typing import Annotated
 
