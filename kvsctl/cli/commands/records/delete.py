@@ -64,9 +64,9 @@ def delete_command(given: Given) -> None:
     a key that does not exist succeeds.
 
     With --prefix, --match, --regex or --all, delete what selectors choose in the store: it is
-    listed first, and you are asked. What an age, an expiry, a size or an expression chose is
-    read again just before, and kept if it is no longer chosen. --dry-run prints the keys, and
-    --plan writes what would be deleted, for kvsctl apply.
+    listed first, and you are asked. Records chosen by age, expiry, size or expression are read
+    again just before they are deleted, and kept if they are no longer chosen. --dry-run prints the
+    keys, and --plan writes what would be deleted, for kvsctl apply.
     """
     from kvsctl.cli.carry_out import carry_out_job
     from kvsctl.cli.cleanup.delete_request import delete_job

@@ -39,9 +39,9 @@ def clean_command(given: Given) -> None:
     Rules delete records, or give them a ttl. A rule chooses records as the options of delete do,
     and may keep the latest of a group. The store is listed first; each record is settled by the
     first rule that matches it. The limits of all rules are checked, and you are asked, before
-    anything changes. What more than a key chose is read again just before, and kept if its rule no
-    longer chooses it. --dry-run prints the keys, and --plan writes what would be done, for kvsctl
-    apply.
+    anything changes. Records chosen by more than their keys are read again just before they change,
+    and kept if their rule no longer chooses them. --dry-run prints the keys, and --plan writes what
+    would be done, for kvsctl apply.
     """
     from kvsctl.cli.carry_out import carry_out_job
     from kvsctl.cli.cleanup.clean_request import clean_job

@@ -48,8 +48,8 @@ def diff_command(given: Given) -> None:
     differ. Expiry is not compared. The exit code is 1 if anything differs.
 
     With -f and without a selector, only the keys of FILE are read from the target; otherwise the
-    target is listed. On several installations, {installation} in the name of FILE is that of each,
-    and TARGET is read once for all of them.
+    target is listed. On several installations, {installation} in the name of FILE stands for the id
+    of each, and TARGET is read once for all of them.
     """
     from kvsctl.cli.carry_out import (
         carry_out,

@@ -43,8 +43,8 @@ def export_command(given: Given) -> None:
     """Save records as JSON Lines that set can load.
 
     Without PREFIX and selectors, that is the whole store. Several ranges of keys are read at a
-    time, so records come in no order; with -c 1 they come in key order. An export is not a snapshot
-    of one moment. Secrets cannot be exported.
+    time, so records come in no particular order; with -c 1 they come in key order. An export is not
+    a snapshot of one moment. Secrets cannot be exported.
     """
     from kvsctl.cli.carry_out import carry_out_job
     from kvsctl.cli.listing_request import export_job

@@ -47,8 +47,8 @@ def sync_command(given: Given) -> None:
 
     Records of --from TARGET are written to the target. Choose records by PREFIX, --match, --regex
     or --all. Each is read in the target first; records with a ttl are always written. Nothing is
-    deleted: --plan writes what would be, for apply. After a stop, the same command writes only what
-    still differs; with --journal it resumes. Several installations share one reading of TARGET.
+    deleted; --plan writes deletions for kvsctl apply. After a stop, the same command writes only
+    what still differs; with --journal it resumes. TARGET is read once for several installations.
     """
     from kvsctl.cli.carry_out import (
         carry_out,

@@ -22,7 +22,7 @@ def verify_command(given: Given) -> None:
     It is compared with the manifest beside it, FILE.manifest.json. With --against, also read its
     keys from a target and compare the values. Otherwise nothing is sent. The exit code is 1 if the
     file was truncated or altered, or if a record differs. On several installations,
-    {installation} in the name of FILE is that of each.
+    {installation} in the name of FILE stands for the id of each.
     """
     from kvsctl.cli.carry_out import (
         carry_out,

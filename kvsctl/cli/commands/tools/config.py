@@ -32,8 +32,8 @@ def path_command() -> None:
 def show_command(given: Given) -> None:
     """Show every setting, and where it comes from: option, environment, file and line, or default.
 
-    Tokens are not shown, only where they come from. If no target is chosen, it is what holds for
-    any.
+    Tokens are not shown, only where they come from. If no target is chosen, the settings are those
+    for any target.
     """
     from kvsctl.cli.target_choice import target_flags, target_of, with_profile
     from kvsctl.config.file import read_config
@@ -98,7 +98,7 @@ def targets_command(
 def init_command(given: Given) -> None:
     """Add a target to the configuration file, once it has answered a ping.
 
-    Asks for what the options leave out; without a terminal, the options must say it all. A new
+    Asks for what the options leave out; without a terminal, the options must be complete. A new
     file gets mode 600; one that exists keeps its mode and what is in it.
     """
     from kvsctl.jobs.event_loop import on_a_loop

@@ -28,8 +28,8 @@ class InstallationsOptions(OptionGroup):
 def installations_command(given: Given) -> None:
     """List the installations of an app.
 
-    They are those that the proxy of a Forge Container knows, or with --installations-file, those in
-    the file, once it was checked. The lines of JSON can be used as such a file.
+    The list is that of the proxy of a Forge Container, or with --installations-file, that of the
+    file, which is checked first. As JSON Lines, it can be used as such a file.
     """
     import os
     import sys

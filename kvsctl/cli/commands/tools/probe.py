@@ -10,8 +10,8 @@ from kvsctl.cli.options.tools.probe import ProbeOptions
 def probe_command(given: Given) -> None:
     """Find out what a target does where documentation is silent.
 
-    Writes scratch records below a prefix of their own, after it has said what that costs and has
-    asked, and deletes them at the end. What it finds out is a profile for kvsctl and its emulator.
+    Shows what it costs, and asks. Then it writes scratch records below a prefix of their own, and
+    deletes them at the end. What it finds out is a profile for kvsctl and its emulator.
     """
     from kvsctl.cli.carry_out import carry_out
     from kvsctl.cli.tools.probe_request import probe_job

@@ -25,7 +25,7 @@ def merge_command(
     """Add up the JSON reports of shards, installations or other runs.
 
     A file holds one report or several, such as JSON Lines. The exit code is 0 if they were added
-    up, whatever they say; that of the sum is the gravest of theirs.
+    up, whatever they say. The exit code in the sum is the gravest of theirs.
     """
     from kvsctl.report.merging.merged import merged
     from kvsctl.report.merging.reading import read_reports
