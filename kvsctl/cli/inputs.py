@@ -213,7 +213,10 @@ def _key_forms(verb: Verb, given: Given) -> Forms:
         ("--quote", shape.quote is not None),
     ):
         if is_given:
-            raise UsageError(f"--null reads plain keys, {flag} something else", "Give one of them.")
+            raise UsageError(
+                f"--null and {flag} exclude each other: --null reads plain keys",
+                "Give one of them.",
+            )
     return Forms(Format.KEYS, has_values=False)
 
 

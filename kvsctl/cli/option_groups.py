@@ -16,7 +16,7 @@ from kvsctl.errors import UsageError
 class OnResume(Enum):
     """What an option means for a job that is resumed from its journal.
 
-    It stands in the annotation of the option's field: `Annotated[bool, typer.Option(...),
+    It is in the annotation of the option's field: `Annotated[bool, typer.Option(...),
     OnResume.MUST_MATCH]`.
     """
 

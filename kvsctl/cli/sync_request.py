@@ -57,7 +57,7 @@ from kvsctl.selection.mapping import KeyMapping, mapped_selection
 
 _EXAMPLE: Final = "For example: kvsctl sync --from prod -t staging user:"
 _TEMPLATE: Final = "copy:{key}"
-_NOT_KNOWN: Final = " How many these are is not known before both stores are read; diff shows them."
+_NOT_KNOWN: Final = " Their number is not known before both stores are read; diff shows it."
 _WHOLE_KEY: Final = "key"
 _REST: Final = "rest"
 

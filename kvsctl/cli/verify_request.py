@@ -62,7 +62,7 @@ def on_installations(given: Given) -> Given:
     path, against = _path(given), options.against
     if PLACE not in path.name:
         raise UsageError(
-            f"{path}: several installations do not have one export",
+            f"{path}: several installations cannot share one export",
             f"Give a name with {PLACE} in it. To compare one file with all of them: kvsctl diff -f "
             "FILE -t TARGET --all-installations.",
         )

@@ -324,7 +324,7 @@ class TestTables:
         path.write_bytes(b"key,value\n")
         assert message in local("set", "-f", path, *words, status=2).err.decode()
         given = ("get", "-0", "--quote", "none", "-f", path)
-        assert b"--quote something else" in local(*given, status=2).err
+        assert b"--null and --quote exclude each other" in local(*given, status=2).err
 
 
 class TestAdvice:

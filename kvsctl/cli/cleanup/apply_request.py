@@ -35,7 +35,8 @@ def apply_job(given: Given) -> BatchJob:
     most = MostDeleted.of(given.of(ApplyOptions).max_delete, None)
     if most.percent is not None:
         raise UsageError(
-            "--max-delete: a plan has no share of what was listed", "Give a number of records."
+            "--max-delete: a plan has no listing to take a percentage of",
+            "Give a number of records.",
         )
     basis = basis_of(given, Verb.DELETE)
     plan = refusing_rounded(basis.plan, basis.target, given)

@@ -158,7 +158,7 @@ def _selection_job(given: Given) -> BatchJob:
     if journal is not None and most.value_bytes is not None:
         # A journal does not hold the sizes of the records that earlier runs deleted.
         raise UsageError(
-            "--max-delete-bytes counts one run, and --journal resumes others",
+            "--max-delete-bytes and --journal exclude each other: bytes are counted in one run",
             "Leave out one of them, or use --max-delete, which counts all runs.",
         )
     require_own_files(

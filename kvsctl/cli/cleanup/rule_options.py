@@ -135,8 +135,8 @@ class _RuleReader:
         template = GroupTemplate.of(self._table.group_by)
         if selection is not None and not within(template.literals[0], selection.prefixes):
             raise UsageError(
-                f"{quoted(template.text)}: no key that the rule chooses begins as it does",
-                "Write it as these keys are.",
+                f"{quoted(template.text)}: no key that the rule chooses begins like this",
+                "Begin it like the keys of the rule.",
             )
         return Keeping(self._table.keep_last, template)
 

@@ -64,7 +64,7 @@ _INPUT: Final = Topic(
     paragraphs=(
         "Input is the arguments, then each --file in order. stdin is read if there are neither.",
         'A record is a JSON object: {"key": "user:1", "value": {"name": "Ada"}}, and optionally '
-        '"entityName" and "ttl". It may stand on a line of its own (JSON Lines) or in an array. '
+        '"entityName" and "ttl". It can be on a line of its own (JSON Lines) or in an array. '
         "A table (CSV or TSV) has a header with the columns key and value, or with those that "
         "--key, --key-field and --value-field name. get and delete also take plain keys, one per "
         "line.",
@@ -96,7 +96,7 @@ _SELECTORS: Final = Topic(
     ),
     examples=(
         (
-            "Count the sessions that nobody changed for 30 days",
+            "Count the sessions that have not changed for 30 days",
             "kvsctl list -t local session: --older-than 30d --count",
         ),
         (

@@ -146,8 +146,8 @@ class ProtectOption(OptionGroup):
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Never choose the keys in FILE, whatever else matches. A key or a glob stands on "
-            "each line.",
+            help="Never choose the keys in FILE, whatever else matches. It has one key or glob per "
+            "line.",
             rich_help_panel=panels.SELECTION,
         ),
         OnResume.CHECKED_ELSEWHERE,

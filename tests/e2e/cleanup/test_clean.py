@@ -254,7 +254,7 @@ def test_every_error_of_a_file_is_shown_with_its_line(kvsctl: Command, tmp_path:
         (15, "entity a: the entity name has 1 character: at least 3 are needed"),
         (17, 'ttl "400y": the ttl is not valid: write it as "45s", "30m", "12h" or "7d"'),
         (19, '"user:*" is not a template of groups: no name in braces'),
-        (26, '"log:{day}": no key that the rule chooses begins as it does'),
+        (26, '"log:{day}": no key that the rule chooses begins like this'),
         (27, f"cannot read {tmp_path}/missing.txt: No such file or directory"),
         (33, 'age_from "key:*-%Y-%m": no key has "*"'),
         (34, 'older_than "1d" and newer_than "1d" exclude each other: no record is both'),

@@ -37,7 +37,7 @@ def stored(kvsctl: Command) -> Command:
         (["--all", "--max-delete-bytes", "few"], "not a size"),
         (
             ["--all", "-y", "--journal", "j", "--max-delete-bytes", "1M"],
-            "--max-delete-bytes counts one run, and --journal resumes others",
+            "--max-delete-bytes and --journal exclude each other: bytes are counted in one run",
         ),
         (["a", "--max-delete", "1"], "--max-delete applies to what selectors choose"),
         (["a", "--consistent"], "--consistent applies to what selectors choose"),

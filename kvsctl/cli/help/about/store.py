@@ -14,7 +14,7 @@ ABOUT: Final[Mapping[tuple[str, ...], About]] = {
                 "kvsctl list -t local --long --limit 20",
             ),
             (
-                "Count the records that nobody changed for 30 days",
+                "Count the records that have not changed for 30 days",
                 "kvsctl list -t local --older-than 30d --count",
             ),
         ),

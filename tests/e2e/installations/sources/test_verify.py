@@ -136,7 +136,7 @@ def test_a_sample_is_compared(inside: Command, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("one.jsonl", *_AGAINST), "several installations do not have one export"),
+        (("one.jsonl", *_AGAINST), "several installations cannot share one export"),
         ((_FILES, "--all-installations"), "--all-installations needs a target that lists them"),
         ((_FILES, *_AGAINST, "--ledger", "l"), "--ledger notes what was changed"),
         ((_FILES, *_NAMED, "--sample", "1/2"), "--sample needs"),
