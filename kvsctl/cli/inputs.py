@@ -115,7 +115,7 @@ def limits_of(given: Given) -> Limits | None:
 
 
 def input_checks(given: Given, source: JobInput) -> InputChecks:
-    """Return what is required of the input. Raise UsageError if it must be but cannot be reread."""
+    """Return what is required of the input. Raise UsageError if `--check-first` cannot work."""
     options = given.of(CheckingOptions)
     if options.check_first:
         from kvsctl.jobs.examine import require_rereadable

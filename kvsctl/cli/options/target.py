@@ -89,7 +89,7 @@ class RoundingOption(OptionGroup):
         bool,
         typer.Option(
             "--allow-rounding",
-            help="Take numbers that a bridge rounds, or may have rounded.",
+            help="Accept numbers that a bridge rounds, or may have rounded.",
             rich_help_panel=panels.TARGET,
         ),
         OnResume.MAY_DIFFER,
