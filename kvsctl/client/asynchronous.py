@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 Given: TypeAlias = Iterable[_T] | AsyncIterable[_T]
-"""What a call works on: any iterable, async ones too."""
+"""The input of a call: any iterable, also an async one."""
 Place: TypeAlias = str | PathLike[str]
 """A file or a folder."""
 PLAIN: Final[Sequence[str | None]] = (None,)
@@ -62,8 +62,8 @@ class AsyncClient:
     A record that fails is data: see `Result` and `FailedRecord`. What ends a call early, such as
     refused credentials, is raised as a KvsctlError, with what was done until then in its `result`.
 
-    `token` is that of `Authorization: Bearer`. `transport` carries the requests in place of
-    connections of the client's own, and is closed with the client. `metadata`: reads ask for the
+    `token` is sent as `Authorization: Bearer`. `transport` sends the requests in place of the
+    client's own connections, and is closed with the client. `metadata`: reads also ask for the
     times of records. Other keywords are `Settings`.
     """
 
@@ -95,7 +95,7 @@ class AsyncClient:
     ) -> Self:
         """Return a client of a target of the configuration file, or of a built-in one.
 
-        `confirm`: the target's name, without which a protected target is not written to. Raise
+        `confirm`: the target's name, which is required to write to a protected target. Raise
         UsageError if there is no such target or a setting cannot be used.
         """
         access = Access(allow_http, metadata, confirm, transport)
@@ -131,7 +131,7 @@ class AsyncClient:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the connections. Calls that are at work are cut off, and raise WorkLeft."""
+        """Close the connections. Calls in progress are cut off, and raise WorkLeft."""
         session, self._session = self._session, None
         if session is not None:
             session.cut_off()
@@ -148,16 +148,15 @@ class AsyncClient:
         verify: bool = False,
         listeners: Sequence[Listener] = (),
     ) -> Result:
-        """Write records: mappings with `key` and `value`, and what else a record may have.
+        """Write records: mappings with `key`, `value` and the optional members of a record.
 
-        That is `entityName`, and `ttl` or `expireTime`: see docs/input.md. `entity` and `ttl` are
-        those of records which name none. The last record of a key is the one that stays. If the
-        iterable raises an exception, what it gave before is written, and then the exception is
-        raised.
+        These are `entityName`, and `ttl` or `expireTime`: see docs/input.md. `entity` and `ttl` are
+        defaults for records without their own. The last record of a key wins. If the iterable
+        raises an exception, the records before it are written, and then the exception is raised.
 
         `changed_only`: read each record first, and write it only if its value differs. `if_absent`:
-        write only records whose key does not exist; "exact": let the service decide that, with a
-        request for each. `verify`: read back each record, and fail it if it is not there.
+        write only records whose key does not exist; "exact": let the service decide that, with one
+        request per record. `verify`: read back each record, and fail it if it is not there.
         """
         session, listeners = self._opened(), callable_listeners(listeners)
         plan = replace(self._opening.plan, verb=Verb.SET)
@@ -175,9 +174,9 @@ class AsyncClient:
         verify: bool = False,
         listeners: Sequence[Listener] = (),
     ) -> Result:
-        """Delete keys: strings, or mappings with `key` and `entityName`. The rest is as above.
+        """Delete keys: strings, or mappings with `key` and `entityName`.
 
-        A key that does not exist succeeds.
+        A key that does not exist succeeds. The other arguments are those of `set_many`.
         """
         session, listeners = self._opened(), callable_listeners(listeners)
         self._opening.require_writable()
@@ -192,9 +191,9 @@ class AsyncClient:
         entity: str | None = None,
         listeners: Sequence[Listener] = (),
     ) -> Arriving[ReadRecord]:
-        """Return an iterator of what the store has of each key, in the order of the keys.
+        """Return an iterator of the stored record of each key, in the order of the keys.
 
-        A key that does not exist gives a FailedRecord with the code KEY_NOT_FOUND.
+        A key that does not exist yields a FailedRecord with the code KEY_NOT_FOUND.
         """
         return Arriving(self._get_lists(keys, entity=entity, listeners=listeners))
 
@@ -207,7 +206,8 @@ class AsyncClient:
     ) -> Arriving[ReadRecord]:
         """Return an iterator of the records whose keys begin with a prefix, in their order.
 
-        Queries are eventually consistent. `entity`: its records; None: those without an entity.
+        Queries are eventually consistent. `entity`: list its records; None: records without an
+        entity.
         """
         return Arriving(self._scan_lists(prefix, entity=entity, listeners=listeners))
 
@@ -224,8 +224,8 @@ class AsyncClient:
         """Write the records whose keys begin with a prefix to a file that `set` can load.
 
         It is JSON Lines, compressed if the name ends in .gz or .zst. It is FILE.part until it is
-        whole, and then its manifest is written beside it. In a folder, it gets a name with the
-        target and the time. `entities`: whose records; None stands for those without an entity.
+        complete; then its manifest is written beside it. In a folder, it gets a name with the
+        target and the time. `entities`: whose records; None stands for records without an entity.
         `consistent`: read each record again by batch/get. `skip_expired`: leave out expired ones.
         """
         from kvsctl.client.exporting import export_to_file
@@ -242,7 +242,7 @@ class AsyncClient:
         skip_expired: bool = False,
         listeners: Sequence[Listener] = (),
     ) -> Arriving[bytes]:
-        """Return an iterator of the lines that `export` writes. It never ends early in silence."""
+        """Return an iterator of the lines that `export` writes. Raise if they are incomplete."""
         covered = Covered(prefix, entities, consistent, skip_expired)
         return Arriving(self._export_blocks(covered, listeners))
 
@@ -258,8 +258,8 @@ class AsyncClient:
     ) -> "AsyncDifferences":
         """Return the differences between another store or a file and the store of this client.
 
-        The other one is the left side, and this one the right: `added` is what only this one has.
-        Without a prefix, a file is compared with what this store has of its keys. Expiry is not
+        `other` is the left side, and this store the right: only this store has `added` records.
+        Without a prefix, a file is compared only with the records of its own keys. Expiry is not
         compared, and expired records count as absent. `compare_bytes`: values are equal only if
         their bytes are. `ignore_manifest`: use a file that does not match its manifest.
         """

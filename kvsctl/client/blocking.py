@@ -40,10 +40,10 @@ _T = TypeVar("_T")
 
 
 class Client:
-    """A client of one store, for `with`. It may be used by any number of threads at a time.
+    """A client of one store, for `with`. Any number of threads can use it at the same time.
 
-    Its requests are made on an event loop in a thread of its own, so it may be used where another
-    loop runs, which waits for each call. Everything else is as in `AsyncClient`.
+    Its requests are made on an event loop in a thread of its own, so it can be used where another
+    loop runs; each call blocks that loop. Everything else is as in `AsyncClient`.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Client:
         self._client = client
         self._thread: LoopThread | None = None
         self._guard = threading.Lock()
-        """Held while a call is given to the loop: none is given to a loop that ends."""
+        """Held while a call is passed to the loop: none is passed to a loop that is ending."""
         self._closing = threading.RLock()
         """Held while the client is closed: a second thread that closes it waits for the first."""
 
@@ -127,12 +127,12 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close the connections. Calls of other threads that are at work are cut off."""
+        """Close the connections. Calls in progress in other threads are cut off."""
         opened = self._thread
         if opened is None:
             return
         if not opened.is_of_this_process:
-            self._thread = None  # after a fork: thread and connections are those of the parent
+            self._thread = None  # after a fork: thread and connections belong to the parent
             return
         if opened.is_current:
             raise _called_by_a_listener()
@@ -195,7 +195,7 @@ class Client:
         entity: str | None = None,
         listeners: Sequence[Listener] = (),
     ) -> Generator[ReadRecord, None, None]:
-        """Yield what the store has of each key: see `AsyncClient.get_many`.
+        """Yield the stored record of each key: see `AsyncClient.get_many`.
 
         An iterator is read in this thread, as far ahead as the run needs.
         """
@@ -285,7 +285,7 @@ class Client:
         return Differences(differences, self._iterated(lambda: differences.lists))
 
     def _collect(self, listeners: Sequence[Listener]) -> "Collected":
-        """Return what lists this store for a comparison, on whichever event loop that is."""
+        """Return a function that lists this store for a comparison, from any event loop."""
 
         async def collect(covered: Covered, note: Listener) -> Any:
             listed = self._started(lambda: self._client._collect(covered, note, listeners))
@@ -321,14 +321,14 @@ class Client:
                     handed.read_ahead()
                 yield from some
         finally:
-            # Unless the end of its loop has closed it, or another process has the loop.
+            # Unless the end of its loop has closed it, or the loop belongs to another process.
             with suppress(UsageError, WorkLeft):
                 self._call(taking.close)
 
     def _next_of(self, taking: Taking[_T], *, has_given: bool) -> Sequence[_T] | None:
-        """Return the next list. `has_given`: the caller has had the one before.
+        """Return the next list. `has_given`: the caller has taken all before it.
 
-        Otherwise it still waits, so that a client which was closed meanwhile has cut it off.
+        If it has not, the call is in progress, and closing the client meanwhile cuts it off.
         """
         try:
             return self._call(taking.next)
@@ -362,9 +362,9 @@ def _called_by_a_listener() -> UsageError:
 
 
 def _handed(given: Given[Any]) -> CallersThread | None:
-    """Return what hands over what the calling thread reads; None if any thread may read it.
+    """Return an iterable that the calling thread reads; None if any thread can read `given`.
 
-    Single records and keys, and what cannot be iterated, are refused later.
+    Single records and keys, and objects that are not iterable, are refused later.
     """
     if isinstance(given, Sequence | Mapping | AsyncIterable) or not is_iterable(given):
         return None

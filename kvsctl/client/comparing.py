@@ -41,7 +41,7 @@ The listener receives the events of requests, and of records that could not be r
 
 _EXPIRES: Final = MetadataRequest(expires=True)
 _RECORD_BYTES: Final = 300
-"""The approximate cost of a difference besides its values."""
+"""The approximate size of a difference without its values."""
 
 
 class DifferentRecord(msgspec.Struct, frozen=True, gc=False):
@@ -70,8 +70,8 @@ class DifferentRecord(msgspec.Struct, frozen=True, gc=False):
 class Comparing:
     """A comparison while it is carried out: see `session.Stoppable`.
 
-    `left` is a file or another store. `covered` is what is compared of both sides; None: the keys
-    of the file are. `compares_text`: values are equal only if their bytes are.
+    `left` is a file or another store. `covered` is the part of both sides that is compared; None:
+    the keys of the file. `compares_text`: values are equal only if their bytes are.
     """
 
     def __init__(
@@ -203,7 +203,7 @@ class Comparing:
             yield block
 
     async def _read(self, blocks: Iterator[Block]) -> AsyncIterator[Block]:
-        """Read and sort blocks in a thread, so that others on the loop need not wait for it."""
+        """Read and sort blocks in a thread, so that the loop is not blocked."""
         note = counting(self._note)
         is_at_end = False
         while not is_at_end:
@@ -244,7 +244,7 @@ def _value_of(entry: Entry | None) -> bytes | None:
 async def collected(
     session: Session, covered: Covered, note: Listener, listeners: Sequence[Listener]
 ) -> Collector:
-    """List what is covered of a store. Raise KvsctlError if that cannot be finished."""
+    """List the covered part of a store. Raise KvsctlError if that cannot be finished."""
     plan = session.opening.plan
     collector = Collector(note)
     run = ListingRun(
@@ -272,7 +272,7 @@ async def collected(
 class AsyncDifferences(Arriving[DifferentRecord]):
     """The differences of a comparison, for `async for`, once.
 
-    What is counted is complete once all differences were taken.
+    The counts are complete once all differences have been taken.
     """
 
     def __init__(

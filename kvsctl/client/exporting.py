@@ -68,7 +68,7 @@ async def export_to_file(
         with session.working(run):
             error = await run.work()
         error = error or session.cut_off_error(run)
-        # To sync a file can take long: others on the loop need not wait for it.
+        # Syncing a file can take long: do not block the loop meanwhile.
         completed = partial(printed.complete, collector.tally, is_whole=error is None)
         broken = await asyncio.to_thread(completed)
     except BaseException:
@@ -136,13 +136,13 @@ def _listing(
 
 
 def _place(given: str | PathLike[str], target: Target, moment: datetime) -> Path:
-    """Return the file of an export, by a name of its own if it is a folder. Raise UsageError.
+    """Return the file of an export; in a folder, one with a new name. Raise UsageError.
 
-    No file of the target may be replaced.
+    Files that the target uses, such as its token file, are refused.
     """
     path = Path(given)
     if os.fspath(given).endswith(_SEPARATORS) and not path.is_dir():
-        raise UsageError(f"cannot export to {given}: there is no such folder", "Make it before.")
+        raise UsageError(f"cannot export to {given}: there is no such folder", "Create it first.")
     place = named(path / _NAME, moment, target) if path.is_dir() else path
     if descriptor(place) is not None or (place.exists() and not place.is_file()):
         raise UsageError(f"cannot export to {place}: not a regular file")
@@ -177,7 +177,7 @@ class _LineSink:
         self._arrivals = arrivals
 
     def write(self, chunk: bytes) -> None:
-        """See ByteSink. A chunk is of whole lines."""
+        """See ByteSink. A chunk consists of whole lines."""
         lines = chunk.split(b"\n")[:-1]
         self._arrivals.add([line + b"\n" for line in lines], len(chunk))
 

@@ -21,11 +21,11 @@ from kvsctl.model import PieceList
 
 _MOST_RECORDS: Final = 1000
 _MOST_BYTES: Final = 1_000_000
-"""How much is taken from the caller before it is fed. The last records may be beyond it."""
+"""How much is taken from the caller before it is fed to the run. The last records may exceed it."""
 _MOST_BURST: Final = 200
-"""How many records are taken from the caller between two looks at their size and the clock."""
+"""How many records are taken from the caller between two checks of their size and the clock."""
 _SLOW_SECONDS: Final = 0.01
-"""What was taken is fed at once if the last few records took longer than this."""
+"""Records are fed at once if the last few of them took longer than this."""
 
 
 class CallerFeed(Feed, Protocol):
@@ -37,7 +37,7 @@ class CallerFeed(Feed, Protocol):
         ...
 
     async def wait_closed(self) -> None:
-        """Wait until nothing of the caller's runs any more."""
+        """Wait until none of the caller's code is running."""
         ...
 
 
@@ -49,8 +49,8 @@ def caller_feed(
     """Return a feed of what a caller gives. An iterable that is not async is read on the loop.
 
     `nudge` is called when the caller's thread, if it reads the iterable, should read more. Raise
-    UsageError for a single key or record, the letters of a key being keys too, and for what cannot
-    be iterated.
+    UsageError for a single key or record, as each letter of a string would be a key, and for
+    objects that are not iterable.
     """
     if isinstance(given, str | bytes | Mapping) or not is_iterable(given):
         kind = type(given).__name__
@@ -63,7 +63,7 @@ def caller_feed(
 
 
 def is_iterable(given: object) -> bool:
-    """Return whether `for` or `async for` takes this."""
+    """Return whether `for` or `async for` accepts this."""
     return isinstance(given, Iterable | AsyncIterable) or hasattr(given, "__getitem__")
 
 
@@ -78,7 +78,7 @@ class _Taken:
 
     @property
     def is_full(self) -> bool:
-        """Whether nothing more may be added before it was fed."""
+        """Whether it must be fed before more is added."""
         return len(self._block.texts) >= _MOST_RECORDS or self._room_bytes <= 0
 
     @property
@@ -92,10 +92,10 @@ class _Taken:
         self._room_bytes -= len(self._block.texts[-1])
 
     def take(self, iterator: Iterator[object], *, is_list: bool) -> bool:
-        """Add what an iterator gives until that is enough, or it is slow. Return False at its end.
+        """Add items of an iterator until there are enough, or it is slow. Return False at its end.
 
-        It is asked for more at a time as long as it is quick. `is_list`: it is that of a list, so
-        all that it gives is there before.
+        While the iterator is fast, more items are taken at a time. `is_list`: it iterates a list,
+        so all its items exist already.
         """
         texts = self._block.texts
         while not self.is_full:
@@ -107,7 +107,7 @@ class _Taken:
                 else:
                     self._items.encode(some, self._block)
             finally:  # what was given before an exception counts
-                size = len(b"".join(texts[before:]))  # sooner than a sum of their sizes
+                size = len(b"".join(texts[before:]))  # faster than a sum of their sizes
                 self._room_bytes -= size
             if len(texts) - before < burst:
                 return False
@@ -119,7 +119,7 @@ class _Taken:
         return True
 
     def pieces(self) -> PieceList:
-        """Return everything as records and problems, and keep none of it."""
+        """Remove and return everything, as records and problems."""
         block, self._block, self._room_bytes = self._block, Block(), _MOST_BYTES
         return self._items.taken(block)
 
@@ -192,7 +192,7 @@ class CallersThread(Iterable[Any]):
             self._feed.read_all()
 
     def read_ahead(self) -> None:
-        """Read the iterable in this thread, as far ahead of the run as that may be."""
+        """Read the iterable in this thread, as far ahead of the run as there is room."""
         if self._feed is not None and self._may_have_more:
             self._may_have_more = self._feed.read_ahead()
 
@@ -229,8 +229,7 @@ class _CallersFeed(HandedFeed):
 class ArrivingFeed:
     """A feed of an async iterable, which is read no further ahead than the run needs.
 
-    What has arrived goes to the run at once, however little it is, so a slow source does not hold
-    its own records back.
+    Records go to the run as soon as they arrive, so those of a slow source do not wait for more.
     """
 
     def __init__(self, items: Items, given: AsyncIterable[object]) -> None:

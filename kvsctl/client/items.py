@@ -1,4 +1,4 @@
-"""From what a caller gives to records and problems: mappings to set, keys to read or delete."""
+"""Turn the caller's input into records and problems: mappings to set, keys to read or delete."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,13 +28,13 @@ _RECORDS: Final[frozenset[type]] = frozenset({dict})
 _RECORDS_OR_KEYS: Final[frozenset[type]] = frozenset({dict, str})
 _SEPARATOR: Final[Any] = orjson.Fragment(b"\n")
 _SEPARATED: Final = b",\n,"
-"""What stands between two texts that are written at once: JSON from orjson has no line breaks."""
+"""The separator of texts that are encoded together: JSON from orjson has no line breaks."""
 _NULL: Final = b"null"
 _NO_NUMBER: Final = "NaN and infinities are not JSON"
 
 
 class Unusable(msgspec.Struct, frozen=True):
-    """Why a caller's record cannot be written as JSON, and what it is called if that is known."""
+    """Why a caller's record cannot be written as JSON, and its identity if that is known."""
 
     message: str
     identity: Identity | None = None
@@ -43,7 +43,7 @@ class Unusable(msgspec.Struct, frozen=True):
 class Block:
     """What was taken from the caller and not fed yet, as JSON.
 
-    `texts` has an empty text for each of `unusable`, which has its index.
+    `texts` has an empty text at each index in `unusable`.
     """
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class Block:
         self.unusable: dict[int, Unusable] = {}
 
     def refuse(self, one: Unusable) -> None:
-        """Add what cannot be used."""
+        """Add a record that cannot be used."""
         self.unusable[len(self.texts)] = one
         self.texts.append(b"")
 
@@ -64,10 +64,10 @@ class Items(msgspec.Struct):
 
     @classmethod
     def of(cls, verb: Verb, rules: Rules, *, keeps_numbers: bool = False) -> "Items":
-        """Return the items of an operation. `rules`: what they are checked against, and defaults.
+        """Return the items of an operation. `rules`: the checks for them, and defaults.
 
-        `keeps_numbers`: a record to set fails if JavaScript, as in a bridge, would change a number
-        of it.
+        `keeps_numbers`: a record to set fails if JavaScript, as in a bridge, would change one of
+        its numbers.
         """
         parser: Parser
         if verb is not Verb.SET:
@@ -81,9 +81,9 @@ class Items(msgspec.Struct):
         return cls(verb, Pieces(SOURCE, parser, 0, OddBlanks()))
 
     def encode(self, items: Iterator[object], block: Block) -> None:
-        """Add the JSON of records or keys. Each is written before the next one is asked for.
+        """Add the JSON of records or keys. Each is encoded before the next one is taken.
 
-        So nothing that the caller changes later counts.
+        So later changes by the caller have no effect.
         """
         is_set, dumps, append = self.verb is Verb.SET, orjson.dumps, block.texts.append
         for item in items:
@@ -93,14 +93,14 @@ class Items(msgspec.Struct):
                 except orjson.JSONEncodeError:
                     text = _NULL
                 # bytes.find, because `in` raises and drops an error first, to tell bytes from a
-                # number. Cut, a text is not a part of a larger buffer.
+                # number. The slice copies the text out of a larger buffer.
                 if text.find(_NULL) < 0 or (text != _NULL and _read_back([text], [item])):
                     append(text[:-1])
                     continue
             self._encode_carefully(item, block)
 
     def encode_at_once(self, items: Sequence[object], block: Block) -> None:
-        """Do what `encode` does, in less time, with items that all exist before."""
+        """Do the same as `encode`, faster, with items that all exist already."""
         if not items:
             return
         if not self._common.issuperset(map(type, items)):
@@ -141,7 +141,7 @@ class Items(msgspec.Struct):
 
     @property
     def _common(self) -> frozenset[type]:
-        """The types of items that are written as they are. To check for a Mapping takes long."""
+        """The types of items that are encoded as they are. Checking for a Mapping is slow."""
         return _RECORDS if self.verb is Verb.SET else _RECORDS_OR_KEYS
 
     def _encode_carefully(self, item: object, block: Block) -> None:
@@ -166,7 +166,7 @@ class Items(msgspec.Struct):
 
 
 def _identity_of(members: Mapping[str, Any]) -> Identity | None:
-    """Return what a record is called, for its failure; None if it has no usable key."""
+    """Return the identity of a record, for its failure; None if it has no usable key."""
     key, entity = members.get("key"), members.get("entityName")
     if isinstance(key, str) and (entity is None or isinstance(entity, str)):
         return Identity(entity, key)
@@ -174,9 +174,9 @@ def _identity_of(members: Mapping[str, Any]) -> Identity | None:
 
 
 def _read_back(texts: Sequence[bytes], items: Sequence[object]) -> bool:
-    """Return whether JSON certainly has what its items have. Then a null is not another float.
+    """Return whether each text certainly equals its item, so that no float became a null.
 
-    It takes less time than a look at each float. A tuple, for example, is not certain.
+    This is faster than checking each float. A tuple, for example, is not certain.
     """
     try:
         return all(map(eq, map(orjson.loads, texts), items))
@@ -185,7 +185,7 @@ def _read_back(texts: Sequence[bytes], items: Sequence[object]) -> bool:
 
 
 def _has_no_number(value: object) -> bool:
-    """Return whether a float anywhere in a value is not a number in JSON: it becomes null there."""
+    """Return whether a value contains NaN or an infinity, which orjson writes as null."""
     return any(isinstance(one, float) and not math.isfinite(one) for one in _leaves(value))
 
 

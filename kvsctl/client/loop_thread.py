@@ -12,7 +12,7 @@ from kvsctl.jobs.event_loop import quick_loop
 
 _T = TypeVar("_T")
 _LEAVE_SECONDS: Final = 5
-"""How long the end of a client waits for calls that are cut off. They need no such time."""
+"""How long closing a client waits for calls that are cut off. They need far less."""
 
 
 class LoopThread:
@@ -21,7 +21,7 @@ class LoopThread:
     def __init__(self) -> None:
         self._process = os.getpid()
         begun: Future[asyncio.AbstractEventLoop] = Future()
-        # A daemon: a client that nobody closes must not keep the process from ending.
+        # A daemon: a client that is never closed must not keep the process alive.
         self._thread = threading.Thread(
             target=self._run, args=(begun,), name="kvsctl-client", daemon=True
         )
@@ -30,12 +30,12 @@ class LoopThread:
 
     @property
     def is_current(self) -> bool:
-        """Whether this is the thread that calls."""
+        """Whether the caller is in this thread."""
         return threading.current_thread() is self._thread
 
     @property
     def is_of_this_process(self) -> bool:
-        """Whether the thread exists: no thread but the one that forks survives in the child."""
+        """Whether the thread exists: after a fork, the child has only the thread that forked."""
         return os.getpid() == self._process
 
     def end(self) -> None:
@@ -56,15 +56,15 @@ class LoopThread:
         self._ending = asyncio.Event()
         begun.set_result(asyncio.get_running_loop())
         await self._ending.wait()
-        # Calls that were cut off still say what they did.
+        # Calls that were cut off still report what they did.
         if others := asyncio.all_tasks() - {asyncio.current_task()}:
             await asyncio.wait(others, timeout=_LEAVE_SECONDS)
 
 
 class Taking(Generic[_T]):
-    """Lists that arrive on the loop. One call takes the next at a time, or closes them.
+    """Lists that arrive on the loop. Only one call at a time takes the next or closes them.
 
-    A call whose thread was interrupted may still be at work when the next one begins.
+    A call whose thread was interrupted may still be in progress when the next one begins.
     """
 
     def __init__(self, lists: AsyncGenerator[Sequence[_T], None]) -> None:
@@ -73,7 +73,7 @@ class Taking(Generic[_T]):
 
     @classmethod
     async def of(cls, begin: Callable[[], AsyncGenerator[Sequence[_T], None]]) -> "Taking[_T]":
-        """Begin, on the loop."""
+        """Begin to take lists, on the loop."""
         return cls(begin())
 
     async def next(self) -> Sequence[_T] | None:
@@ -88,10 +88,10 @@ class Taking(Generic[_T]):
 
 
 async def kept(work: Coroutine[Any, Any, _T]) -> Callable[[], _T]:
-    """Carry out work, and return what returns its result or raises its exception.
+    """Carry out work. Return a function that returns its result or raises its exception.
 
-    A future of another thread would raise a new exception in the place of some, such as
-    TimeoutError, without the notes of the first.
+    A future of another thread would replace some exceptions, such as TimeoutError, by new ones
+    without their notes.
     """
     try:
         result = await work
@@ -114,5 +114,5 @@ def result_of(future: "Future[Callable[[], _T]]") -> _T:
     except CancelledError:
         raise cut_off() from None
     finally:
-        future.cancel()  # nothing, unless this thread was interrupted
+        future.cancel()  # no effect unless this thread was interrupted
     return ended()

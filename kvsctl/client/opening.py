@@ -25,11 +25,11 @@ from kvsctl.service.transport.carrier import Carrier
 from kvsctl.service.wire import MetadataRequest
 
 _OF_CARRIERS: Final = tuple(name for name in vars(Carrier) if not name.startswith("_"))
-"""What every carrier has."""
+"""The members that every carrier must have."""
 
 
 class Settings(TypedDict, total=False):
-    """How a client works. What is left out is as for the commands: see docs/running.md."""
+    """The settings of a client. Defaults are those of the commands: see docs/running.md."""
 
     concurrency: int
     batch_size: int
@@ -47,9 +47,9 @@ class Settings(TypedDict, total=False):
 class Access(msgspec.Struct, frozen=True):
     """How the store is reached.
 
-    `allow_http`: also without TLS, and not only on this machine. `metadata`: reads ask for the
-    times of records. `confirm`: the name of a protected target, which may be written to then.
-    `transport`: what carries the requests; None: connections of the client's own.
+    `allow_http`: allow connections without TLS, even to other machines. `metadata`: reads ask for
+    the times of records. `confirm`: the name of a protected target, to allow writes to it.
+    `transport`: sends the requests; None: the client's own connections.
     """
 
     allow_http: bool = False
@@ -76,11 +76,11 @@ class Opening(msgspec.Struct, frozen=True):
         settings: Settings,
         environ: Mapping[str, str] = os.environ,
     ) -> "Opening":
-        """Return that of a target of the configuration file, or a built-in one. Raise UsageError.
+        """Return the opening of a configured or built-in target. Raise UsageError.
 
-        A setting that is not given is that of the environment, of the target's section, or the
-        default. A name must be given: the commands choose a target without one only where a
-        person sees which it is.
+        A setting that is not given comes from the environment, the target's section, or the
+        defaults. The name is required: the commands choose a default target only because a person
+        can see which one it is.
         """
         if not isinstance(name, str) or not name:
             raise UsageError(
@@ -98,7 +98,7 @@ class Opening(msgspec.Struct, frozen=True):
 
     @classmethod
     def of_url(cls, url: str, token: str | None, access: Access, settings: Settings) -> "Opening":
-        """Return that of a base URL. The environment counts for nothing. Raise UsageError."""
+        """Return the opening of a base URL. The environment is not read. Raise UsageError."""
         if not isinstance(url, str) or not url:
             raise UsageError(f"url: expected a URL, not {url!r}", "Give the base URL of a store.")
         base = require_base_url(url, "url")
@@ -120,7 +120,7 @@ class Opening(msgspec.Struct, frozen=True):
 
             name = min(unknown)
             raise UsageError(f"unknown setting {name}", hint_of(name, Settings.__annotations__))
-        resolve_running({}, {}, given, "setting {}".format, limits)  # named as the caller does
+        resolve_running({}, {}, given, "setting {}".format, limits)  # named as by the caller
         section = target.section
         running = resolve_running(given, environ, section, section.place, limits)
         _require_usable(access.transport, target)
@@ -152,7 +152,7 @@ class Opening(msgspec.Struct, frozen=True):
         )
 
     def require_writable(self) -> None:
-        """Raise UsageError for a read-only target, and for a protected one without its name."""
+        """Raise UsageError for a read-only target, and for a protected one without `confirm`."""
         target, confirm = self.target, self.access.confirm
         if target.is_read_only:
             raise read_only(target)

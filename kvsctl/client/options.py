@@ -25,7 +25,7 @@ from kvsctl.service.wire import MetadataRequest
 Ttl: TypeAlias = str | Mapping[str, Any]
 """A time to live: `"7d"`, `"12h"`, `"30m"`, `"45s"`, or `{"value": 7, "unit": "DAYS"}`."""
 IfAbsent: TypeAlias = bool | Literal["exact"]
-"""Whether only keys are written that do not exist. With "exact", the service decides that."""
+"""Whether to write only keys that do not exist. With "exact", the service decides that."""
 
 _ABSENT: Final[Mapping[object, WriteIf]] = {
     True: WriteIf.ABSENT,
@@ -34,7 +34,7 @@ _ABSENT: Final[Mapping[object, WriteIf]] = {
 
 
 def rules_of(limits: Limits, entity: str | None, ttl: Ttl | None = None) -> Rules:
-    """Return what records are checked against, with defaults for them. Raise UsageError."""
+    """Return the rules that records are checked against, with their defaults. Raise UsageError."""
     if entity is not None:
         _require_entity(entity, limits)
     if ttl is None:
@@ -82,7 +82,7 @@ def set_plan(
                 'Give True, or "exact" to let the service decide.',
             )
         write_if = _ABSENT[if_absent]
-    if changed_only and target.is_bridge:  # it must be known exactly what the store holds
+    if changed_only and target.is_bridge:  # the stored values must be known exactly
         plan = replace(plan, read_policy=replace(plan.read_policy, refuses_rounded=True))
     return replace(plan.conditioned(Precondition(write_if)), verify=verify)
 
@@ -110,7 +110,7 @@ class Covered(msgspec.Struct, frozen=True):
     skips_expired: bool = False
 
     def __post_init__(self) -> None:
-        """Raise UsageError if nothing can be covered."""
+        """Raise UsageError if a member cannot be used."""
         if not isinstance(self.prefix, str):
             raise UsageError(f"prefix: expected a string, not {self.prefix!r}")
         if why := why_no_key_begins(self.prefix):

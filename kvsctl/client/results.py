@@ -33,7 +33,7 @@ class StoredRecord(msgspec.Struct, frozen=True, gc=False):
     """A record of the store. `json` is its value, with the bytes that the service sent.
 
     `created_at` and `updated_at` are epoch milliseconds and `expire_time` is ISO-8601. They are
-    None unless the client was made with `metadata=True`, and if the record has none.
+    None without `metadata=True` of the client, or if the record has none.
     """
 
     position: int
@@ -57,10 +57,10 @@ class Result(msgspec.Struct, frozen=True):
     """The totals of a call. Iterate it to get the records that failed, in the caller's order.
 
     `records` is the sum of `succeeded`, `failed`, `skipped`, `duplicates`, `unknown` and `unsent`.
-    `duplicates`: records that a later one with the same key supersedes. `unknown`: they were sent,
-    and no answer arrived. `unsent`: the call ended before. `ambiguous`: how many had an attempt
-    without an answer, which may still be applied. `skipped_by`: how many were skipped, by the name
-    of the rule, such as `unchanged` and `exists`.
+    `duplicates`: superseded by a later record with the same key. `unknown`: sent, but no answer
+    arrived. `unsent`: the call ended first. `ambiguous`: records with an unanswered attempt, which
+    may still be applied. `skipped_by`: how many were skipped, by the name of the rule, such as
+    `unchanged` and `exists`.
     """
 
     failures: Sequence[FailedRecord]
@@ -135,14 +135,14 @@ def failed_record(outcome: Outcome, failure: Failure) -> FailedRecord:
 
 
 class _Name(msgspec.Struct):
-    """What names a record, whatever else it has."""
+    """The members that identify a record. Others are ignored."""
 
     key: str
     entity: Any = msgspec.field(name="entityName", default=None)
 
 
 def _named(problem: Problem) -> Identity | None:
-    """Return what a record that cannot be used is called: a caller who gave a key sees it."""
+    """Return the identity of a record that cannot be used, so that the caller sees its key."""
     if problem.identity is not None:
         return problem.identity
     try:

@@ -1,4 +1,4 @@
-"""What a client has while it is open, and the runs that its calls make."""
+"""The state of an open client, and the runs of its calls."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
@@ -24,7 +24,7 @@ _T = TypeVar("_T")
 
 
 def cut_off() -> WorkLeft:
-    """Return the error of a call that was at work when its client was closed."""
+    """Return the error of a call that was in progress when its client was closed."""
     return WorkLeft("the client was closed while a call was at work", "Call it again.")
 
 
@@ -36,7 +36,7 @@ class Stoppable(Protocol):
         ...
 
     def wake(self) -> None:
-        """Look again: the pressure may have changed."""
+        """Check the pressure again: it may have changed."""
         ...
 
 
@@ -49,7 +49,7 @@ class Reading(NamedTuple):
 
 
 class Session:
-    """What a client has while it is open. All its calls share one quota."""
+    """The state of an open client. All its calls share one quota."""
 
     def __init__(self, opening: Opening, service: StoreClient) -> None:
         self.opening = opening
@@ -61,18 +61,18 @@ class Session:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no call is at work, and none has still to learn that it was cut off."""
+        """Whether no call is in progress, and every call that was cut off has raised its error."""
         return not self._runs and not self._cut_off
 
     def require_own_loop(self) -> None:
-        """Raise UsageError on another event loop than that on which it was opened."""
+        """Raise UsageError on another event loop than the one it was opened on."""
         if self._loop is not asyncio.get_running_loop():
             raise UsageError(
                 "the client was opened on another event loop", "Make a client for each loop."
             )
 
     def cut_off(self) -> None:
-        """Cut off all calls that are at work."""
+        """Cut off all calls in progress."""
         self._cut_off |= self._runs
         for run in [*self._runs]:
             run.abort()
@@ -87,7 +87,7 @@ class Session:
             self._runs.discard(run)
 
     def cut_off_error(self, run: Stoppable) -> KvsctlError | None:
-        """Return the error of a call that was at work when the client was closed."""
+        """Return the error of a call that closing the client has cut off; None for other calls."""
         if run not in self._cut_off:
             return None
         self._cut_off.discard(run)
@@ -100,7 +100,8 @@ class Session:
     async def write(self, plan: RunPlan, feed: CallerFeed, listeners: Sequence[Listener]) -> Result:
         """Write what a feed gives, and return its result.
 
-        Raise what ended this early, with the result until then, and then what the caller raised.
+        Raise the error that ended this early, with the result so far. Otherwise raise the exception
+        of the caller's iterable, if there was one.
         """
         collector = Collector()
         everyone: list[Listener] = [collector.tally, collector, *listeners]
@@ -117,7 +118,7 @@ class Session:
             error.result = result
             raise in_python(error)
         if feed.error is not None:
-            # Whatever its class makes of notes, the caller gets this exception and no other.
+            # Even if its class takes no notes, the caller gets this exception and no other.
             with suppress(Exception):
                 feed.error.add_note(result.in_words())
             raise feed.error
@@ -126,9 +127,10 @@ class Session:
     async def read(
         self, begun: Callable[[], tuple[Reading, Arrivals[_T]]]
     ) -> AsyncGenerator[Sequence[_T], None]:
-        """Yield what arrives of a run, which begins now and is cut off when this is closed.
+        """Begin a run and yield its results. Closing the generator cuts the run off.
 
-        Raise what ended it early, after everything before that, and then what the caller raised.
+        After the last result, raise the error that ended the run early, or else the exception of
+        the caller's iterable, if there was one.
         """
         reading, arrivals = begun()
         run, feed = reading.run, reading.feed

@@ -1,4 +1,4 @@
-"""What arrives for the caller, in lists, until the caller takes it: of reads, in their order."""
+"""Results that wait, in lists, until the caller takes them; those of reads in input order."""
 
 import asyncio
 from collections import deque
@@ -21,15 +21,15 @@ _MOST_AHEAD_BYTES: Final = 16_000_000
 """How many bytes may wait for the caller, or for an earlier record."""
 _ENOUGH_RECORDS: Final = 1000
 _ENOUGH_BYTES: Final = 1_000_000
-"""How much makes it worth to wake the caller, which may be another thread."""
+"""How much is worth waking the caller for, which may be in another thread."""
 _MOMENT_SECONDS: Final = 0.005
 """How long what has arrived waits for more."""
 _RECORD_BYTES: Final = 200
-"""The approximate cost of a record besides its value."""
+"""The approximate size of a record without its value."""
 
 
 class Arrivals(Generic[_T]):
-    """What has arrived and the caller has not taken. Whoever adds must not add when `is_full`."""
+    """Results that the caller has not taken yet. Add nothing while it `is_full`."""
 
     def __init__(self) -> None:
         self._lists: deque[Sequence[_T]] = deque()
@@ -45,7 +45,7 @@ class Arrivals(Generic[_T]):
         return self._bytes >= _MOST_AHEAD_BYTES
 
     def add(self, some: Sequence[_T], size: int) -> None:
-        """Add what has arrived, which takes so many bytes."""
+        """Add results that take `size` bytes."""
         self._lists.append(some)
         self._count += len(some)
         self._bytes += size
@@ -59,7 +59,7 @@ class Arrivals(Generic[_T]):
         self.nudge()
 
     def nudge(self) -> None:
-        """Let the caller look, even if nothing has arrived."""
+        """Wake the caller, even if nothing has arrived."""
         self._arrived.set()
         self._has_enough.set()
 
@@ -85,10 +85,10 @@ class Arrivals(Generic[_T]):
 
 
 class Arriving(Generic[_T]):
-    """What arrives for the caller, one by one: for `async for`, once.
+    """Results for the caller, one by one: for `async for`, once.
 
-    It is not an async generator: a loop that ends closes all of those at the same time, which one
-    around another cannot bear.
+    It is not an async generator: a loop that ends closes all async generators at the same time,
+    which fails where one contains another.
     """
 
     def __init__(self, lists: AsyncGenerator[Sequence[_T], None]) -> None:
@@ -121,7 +121,7 @@ class _Read(NamedTuple):
 
 
 class Stream(Arrivals[ReadRecord]):
-    """A listener that gives what was read in order of position. The run waits for its taker."""
+    """A listener that passes on what was read, in input order. The run waits for the caller."""
 
     wants = frozenset({Settled})
 
@@ -138,7 +138,7 @@ class Stream(Arrivals[ReadRecord]):
             isinstance(outcomes, Successes)
             and isinstance(slab := outcomes.records, Slab)
             and isinstance(outcomes.found, FoundSlab)
-        ):  # nearly all records are such
+        ):  # true of nearly all records
             start, stop = slab.position, slab.position + len(slab.keys)
             released = self._reorder.add(start, _read_slab(slab, outcomes.found), stop)
         else:
@@ -148,7 +148,7 @@ class Stream(Arrivals[ReadRecord]):
             self.add(read.records, read.size)
 
     def pressure(self) -> Pressure:
-        """Return whether more may be read."""
+        """Return the pressure: whether more may be read."""
         if self.is_full:
             return Pressure.STOP
         is_held = self._reorder.held_bytes >= _MOST_AHEAD_BYTES
@@ -178,7 +178,7 @@ def _read_slab(slab: Slab, found: FoundSlab) -> _Read:
 
 
 def _read_record(outcome: Outcome) -> _Read | None:
-    """Return what the caller gets of a read; None if there is nothing, such as after a stop."""
+    """Return what the caller gets for a read; None if nothing, such as after a stop."""
     if outcome.failure is not None:
         return _Read([failed_record(outcome, outcome.failure)], _RECORD_BYTES)
     found, identity = outcome.found, outcome.subject.identity
