@@ -24,7 +24,7 @@ def damage(
 ) -> str | None:
     """Return how a file that is read now differs from its manifest; None if it does not.
 
-    It is not read to its end once `is_stopped` returns True; the result means nothing then. Raise
+    Reading stops early once `is_stopped` returns True; the result then means nothing. Raise
     UsageError if it cannot be opened.
     """
     try:

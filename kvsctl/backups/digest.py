@@ -26,7 +26,7 @@ class Digest(msgspec.Struct, frozen=True):
 
 
 class RunningDigest:
-    """A digest of the bytes that were taken so far. Each record is a line that ends in LF."""
+    """A digest of the bytes taken so far. Each record is a line that ends in LF."""
 
     def __init__(self) -> None:
         import hashlib  # not at the top: it loads OpenSSL, and few commands need that

@@ -24,8 +24,8 @@ _WHAT: Final = "the manifest"
 class ExportManifest:
     """Takes what an export writes, and writes its manifest to `path` once it is complete.
 
-    `facts` say what is exported; the end of the time in which it was read is taken from the clock.
-    Raise UsageError if the manifest could not be written.
+    `facts` say what is exported; their `read_until` is taken from the clock at the end. Raise
+    UsageError if the manifest could not be written.
     """
 
     def __init__(self, path: Path, facts: Facts) -> None:
@@ -35,10 +35,10 @@ class ExportManifest:
         self._writer = ManifestWriter()
 
     def over(self, sink: ByteSink, part: Path | None) -> ByteSink:
-        """Return a sink that passes on what it takes, and remembers it for the manifest.
+        """Return a sink that passes on what it takes, and adds it to the manifest's digest.
 
-        `part` is what earlier runs have written, which is read again; None: nothing. Raise
-        UsageError or StreamError if that fails.
+        `part` is the file that earlier runs have written, which is read again; None: there is none.
+        Raise UsageError or StreamError if that fails.
         """
         if part is not None:
             self._writer.take_all(uncompressed(part))
@@ -51,7 +51,7 @@ class ExportManifest:
             self._writer.write_to(self._path, facts)
         except StreamError as error:
             return error
-        except UsageError as error:  # it could have been written when the export began
+        except UsageError as error:  # when the export began, it was possible
             return StreamError(error.message, error.hint)
         return None
 
@@ -67,7 +67,7 @@ def _require_possible(path: Path) -> None:
 
 
 class _Remembering:
-    """A sink that also passes what it takes to the writer of a manifest."""
+    """A sink that also passes every chunk to the writer of a manifest."""
 
     def __init__(self, sink: ByteSink, writer: ManifestWriter) -> None:
         self._sink = sink

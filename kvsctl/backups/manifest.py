@@ -26,8 +26,9 @@ class Facts(msgspec.Struct, frozen=True):
     """Where an export comes from, and what it covers.
 
     `selection` holds the selectors, by name, as they were given; an empty one is the whole store.
-    `entities` are the custom entities that it covers; plain keys too if `has_plain_keys`. All was
-    read between `read_from` and `read_until`. `is_bridged`: through a bridge, which rounds numbers.
+    `entities` are the custom entities that it covers; plain keys too if `has_plain_keys`.
+    Everything was read between `read_from` and `read_until`. `is_bridged`: through a bridge, which
+    rounds numbers.
     """
 
     target: str
@@ -79,7 +80,7 @@ def encode(manifest: Manifest) -> bytes:
 
 
 def decode(text: bytes, name: str) -> Manifest:
-    """Return the manifest that a text holds. `name` is the name of its file.
+    """Return the manifest in a text. `name` is the name of its file.
 
     Raise UsageError if it is not one, or has a newer format.
     """

@@ -14,7 +14,7 @@ class ManifestWriter:
 
     Give `take` each chunk that is written to the export, before it is compressed. A resumed export
     first gives `take_all` what earlier runs have written: `digest.uncompressed(part)` yields it.
-    Call `write` after the export is complete, so that a manifest never stands beside a part of one.
+    Call `write` after the export is complete, so that an incomplete one never has a manifest.
     """
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class ManifestWriter:
         self.write_to(manifest_path(export), facts)
 
     def write_to(self, path: Path, facts: Facts) -> None:
-        """Write the manifest to a file of its own name. Raise StreamError."""
+        """Write the manifest to `path`, synced to disk. Raise StreamError."""
         part = PartFile(path)
         part.write(encode(Manifest(self._digest.result(), facts)))
         part.complete()
