@@ -6,8 +6,8 @@ values. An *entry* is a record reduced to what a comparison needs.
 
 - `entries`: the entries of files, in order.
 - `sorting`: sort entries, on disk if there are many.
-- `memory`: what several sorters hold in memory together.
-- `pages`: the temporary file that they share.
+- `memory`: the memory that several sorters share.
+- `pages`: the temporary file that several sorters share.
 - `texts`: entries as bytes, in such files.
 - `stored`: sorted entries in a temporary file, which many read at the same time.
 - `joining`: walk through both sides at once, and find the differences.

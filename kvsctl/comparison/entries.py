@@ -39,11 +39,12 @@ class FileSide:
     """Files as one side of a comparison.
 
     If an identity occurs more than once, its last record counts, as for `set`; `duplicates` counts
-    the others. Each problem is passed to `on_problem` once. `memory` bounds what is in memory of
-    input that is not in order; None: it has its own.
+    the others. Each problem is passed to `on_problem` once. `memory` bounds the memory for input
+    that is not in order; None: a bound of its own.
 
-    `now`: records that have expired by then, in epoch seconds, are left out, and `expired` counts
-    them. A store is compared so: `set` would skip them, and the store lacks them. None: all stay.
+    `now`, in epoch seconds: records that have expired by then are left out, and `expired` counts
+    them. A comparison with a store needs that: `set` would skip them, and the store lacks them.
+    None: all stay.
     """
 
     def __init__(
@@ -69,9 +70,9 @@ class FileSide:
     def blocks(self) -> Iterator[Block]:
         """Yield all entries in their order.
 
-        Input that is in order is not kept; other input is sorted, on disk if it is large. Only
-        files that can be read twice are checked for their order. Raise UsageError or StreamError
-        if reading fails.
+        Input that is in order is not held in memory; other input is sorted, on disk if it is large.
+        Only files that can be read twice are checked for order. Raise UsageError or StreamError if
+        reading fails.
         """
         if all(source.is_rereadable for source in self._reader.sources) and self._is_sorted():
             yield from self._present(self._in_order())
@@ -115,7 +116,7 @@ class FileSide:
             yield _entries(pieces)
 
     def _present(self, blocks: Iterable[Block]) -> Iterator[Block]:
-        """Yield blocks without duplicates, and without what has expired."""
+        """Yield blocks without duplicates and without expired records."""
         now = self._now
         for block in self._without_duplicates(blocks):
             if now is None:
@@ -167,7 +168,7 @@ def has_expired(entry: Entry, now: float) -> bool:
 
 
 def _follows(last: tuple[str, str] | None, block: Sequence[Entry]) -> bool:
-    """Return whether a block is in order and follows what was before."""
+    """Return whether a block is in order and follows `last`."""
     keys = list(map(_order, block))
     if last is not None and keys and keys[0] < last:
         return False
@@ -175,6 +176,6 @@ def _follows(last: tuple[str, str] | None, block: Sequence[Entry]) -> bool:
 
 
 def blocks_of(entries: Iterator[Entry], most: int = _BLOCK_ENTRIES) -> Iterator[Block]:
-    """Yield entries in blocks of at most so many."""
+    """Yield entries in blocks of at most `most`."""
     while block := list(islice(entries, most)):
         yield block

@@ -62,7 +62,7 @@ class Counts(msgspec.Struct):
     missing: int = 0
 
     def plus(self, other: "Counts | None") -> "Counts":
-        """Return the sum of both; None has nothing."""
+        """Return the sum of both. None counts as zero."""
         if other is None:
             return self
         return Counts(*map(add, astuple(self), astuple(other)))

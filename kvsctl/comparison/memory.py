@@ -1,4 +1,4 @@
-"""What several sorters hold in memory together."""
+"""The memory that several sorters share."""
 
 from typing import Final, Protocol
 
@@ -14,16 +14,16 @@ class Holder(Protocol):
     held_bytes: int
 
     def move_to_disk(self) -> None:
-        """Hold nothing. What goes wrong is noted there, and raises nothing here."""
+        """Move everything to disk. Raise nothing: the holder notes errors."""
         ...
 
 
 class SortingMemory:
-    """What sorters hold in memory, which is `most_bytes` for all of them together.
+    """The memory of sorters: at most `most_bytes` for all of them together.
 
     If they hold more, the one that holds most moves its entries to `pages`, a file that they share.
-    What is held by one that is being read stays. `most_held_bytes` is the most that they have held:
-    it exceeds `most_bytes` by no more than `least_bytes` for each sorter.
+    A sorter that is being read keeps its entries. `most_held_bytes` is the most that they have
+    held: it exceeds `most_bytes` by at most `least_bytes` for each sorter.
     """
 
     def __init__(self, most_bytes: int) -> None:
@@ -32,27 +32,27 @@ class SortingMemory:
         self.pages = PageFile()
         self.held_bytes = 0
         self.limit_bytes = most_bytes
-        """With so much held, `make_room` must be called."""
+        """Once this much is held, `make_room` must be called."""
         self.most_held_bytes = 0
         self._holders: set[Holder] = set()
 
     def enter(self, holder: Holder) -> None:
-        """Let a holder be moved to disk from now on."""
+        """Allow a holder to be moved to disk from now on."""
         self._holders.add(holder)
 
     def leave(self, holder: Holder) -> None:
-        """Leave a holder as it is from now on."""
+        """Never move a holder to disk from now on."""
         self._holders.discard(holder)
 
     def release(self, count: int) -> None:
-        """Count bytes as held no more."""
+        """Count bytes as no longer held."""
         self.most_held_bytes = max(self.most_held_bytes, self.held_bytes)
         self.held_bytes -= count
         if self.held_bytes < self.most_bytes:
             self.limit_bytes = self.most_bytes
 
     def make_room(self) -> None:
-        """Move to disk what is held by the holder that holds most, if that is worth it."""
+        """Move the entries of the largest holder to disk, if that is worth it."""
         largest = max(self._holders, key=lambda one: one.held_bytes, default=None)
         if largest is not None and largest.held_bytes >= self.least_bytes:
             largest.move_to_disk()

@@ -1,4 +1,4 @@
-"""A temporary file that many share: it has one descriptor, and space that is free is used again."""
+"""A temporary file that many share: it has one descriptor, and free space is reused."""
 
 import io
 import tempfile
@@ -19,7 +19,7 @@ class Part:
         self._size = 0
 
     def write(self, texts: Iterable[bytes]) -> None:
-        """Write all. Raise OSError if that is not possible; the part is closed then."""
+        """Write all texts. Raise OSError if that fails; the part is then closed."""
         buffer = bytearray()
         try:
             for text in texts:
@@ -34,11 +34,11 @@ class Part:
             raise
 
     def opened(self) -> io.BufferedReader:
-        """Return what reads the part. What is read takes no more space."""
+        """Return a reader of the part. Pages that were read are freed."""
         return io.BufferedReader(_Pages(self), PAGE_BYTES)
 
     def next_page(self) -> bytes:
-        """Return the next page; nothing at the end. Raise OSError."""
+        """Return the next page; b"" at the end. Raise OSError."""
         if not self._pages:
             return b""
         size = min(PAGE_BYTES, self._size)
@@ -46,7 +46,7 @@ class Part:
         return self._file.take(self._pages.popleft(), size)
 
     def close(self) -> None:
-        """Free the space of what was not read."""
+        """Free the pages that were not read."""
         while self._pages:
             self._file.free(self._pages.popleft())
 
@@ -68,7 +68,7 @@ class _Pages(io.RawIOBase):
         return True
 
     def readinto(self, buffer: "memoryview[int]") -> int:  # type: ignore[override]
-        """Fill a buffer, if only in part. Return how many bytes it has."""
+        """Fill a buffer, perhaps in part. Return how many bytes were read."""
         page = self._page or self._part.next_page()
         size = min(len(page), len(buffer))
         buffer[:size] = page[:size]
@@ -79,7 +79,7 @@ class _Pages(io.RawIOBase):
 class PageFile:
     """A temporary file that no other process can open. It is open while it has parts.
 
-    It is not safe to use it in several threads at a time.
+    It is not thread-safe.
     """
 
     def __init__(self) -> None:
@@ -94,7 +94,7 @@ class PageFile:
 
     @property
     def pages(self) -> int:
-        """How many pages the file has on disk, with those that are free."""
+        """How many pages the file has on disk, including free ones."""
         return self._count
 
     def written(self, texts: Iterable[bytes]) -> Part:
@@ -130,7 +130,7 @@ class PageFile:
             self.free(number)
 
     def free(self, number: int) -> None:
-        """Let the space of a page be used again."""
+        """Let the space of a page be reused."""
         self._free.append(number)
         if len(self._free) == self._count and self._file is not None:
             file, self._file = self._file, None

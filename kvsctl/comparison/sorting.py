@@ -17,7 +17,7 @@ _E = TypeVar("_E", bound=Plain)
 _MOST_BYTES: Final = 48 << 20
 """How much a sorter that shares no memory holds before it is written to a file."""
 _ENTRY_BYTES: Final = 300
-"""The approximate cost of holding an entry besides its body."""
+"""The approximate memory that an entry takes without its body."""
 _MOST_PARTS: Final = 64
 """How many parts are merged at a time: each takes a page of memory."""
 _ENTRIES_PER_RELEASE: Final = 200
@@ -28,10 +28,10 @@ _order = itemgetter(0, 1)
 class Sorter(Generic[_E]):
     """Takes entries in any order, and yields them in the order of their first two parts.
 
-    Equal ones keep their order. What does not fit in `memory`, which other sorters may share, goes
-    to its temporary file, which ends with the process. `make` makes an entry of what was read back.
-    Raise StreamError if a file cannot be written or read: its message names what is sorted
-    (`what`), and `hint` is its hint.
+    Equal ones keep their order. Entries that do not fit in `memory`, which other sorters may share,
+    go to its temporary file, which is removed when the process ends. `make` makes an entry from
+    what was read back. Raise StreamError if a file cannot be written or read: its message names
+    what is sorted (`what`), and `hint` is its hint.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Sorter(Generic[_E]):
         self._what = what
         self._hint = hint
         self._levels: list[list[Part]] = []
-        """What is on disk. What is merged from parts of a level is a part of the next one."""
+        """The parts on disk. The parts of a level are merged into one part of the next level."""
         self._held: list[_E] = []
         self._error: StreamError | None = None
         self.held_bytes = 0
@@ -94,7 +94,7 @@ class Sorter(Generic[_E]):
         self._levels.clear()
 
     def move_to_disk(self) -> None:
-        """See Holder. The next call of this sorter that needs what is lost raises the error."""
+        """See Holder. The next call that needs the lost entries raises the error."""
         try:
             with self._raising_stream_error():
                 self._held.sort(key=_order)
@@ -104,7 +104,7 @@ class Sorter(Generic[_E]):
         self._forget_held()
 
     def _keep(self, part: Part, level: int) -> None:
-        """Keep a part. Merge the parts of its level if they are many."""
+        """Keep a part. Merge the parts of its level if there are many."""
         if level == len(self._levels):
             self._levels.append([])
         parts = self._levels[level]
@@ -116,7 +116,7 @@ class Sorter(Generic[_E]):
             self._keep(whole, level + 1)
 
     def _released(self) -> Iterator[_E]:
-        """Yield what is held, and release it meanwhile."""
+        """Yield the entries in memory, and release them meanwhile."""
         self._held.reverse()
         while self._held:
             entries = self._held[-_ENTRIES_PER_RELEASE:]

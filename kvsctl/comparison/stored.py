@@ -17,12 +17,11 @@ _BLOCK_BYTES: Final = 64 << 10
 
 
 class StoredEntries:
-    """Entries in a temporary file that no other process can open, and that ends with this one.
+    """Entries in a temporary file that only this process can open and that ends with it.
 
-    They are added in their order, and may then be read any number of times, also at the same time,
-    by one thread. The file is in the folder that TMPDIR names, and only its user can read it.
-    Raise StreamError if it cannot be written or read: the message names what is kept (`what`).
-    Close it in the end.
+    Add them in order. One thread can then read them any number of times, also at the same time. The
+    file is in the folder that TMPDIR names, and only its user can read it. Raise StreamError if it
+    cannot be written or read: the message names what is kept (`what`). Close it at the end.
     """
 
     def __init__(self, what: str, hint: str) -> None:
@@ -35,7 +34,7 @@ class StoredEntries:
         """The identity of the first entry of each block."""
 
     def add(self, entries: Iterable[Entry]) -> None:
-        """Take entries that follow those before."""
+        """Add entries that follow the earlier ones."""
         block: list[Entry] = []
         size = 0
         for entry in entries:
@@ -48,7 +47,7 @@ class StoredEntries:
             self._write(block)
 
     def blocks(self, start: tuple[str, str] = ("", "")) -> Iterator[Block]:
-        """Yield the entries in blocks, from the one on that `start` would be in.
+        """Yield the entries in blocks, beginning with the block that `start` would be in.
 
         `start` is an entity and a key.
         """

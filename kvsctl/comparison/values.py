@@ -12,7 +12,7 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 class Part(NamedTuple):
-    """A part of a value that differs: its path, and its JSON on each side; None if it has none.
+    """A part of a value that differs: its path, and its JSON on each side; None if it is absent.
 
     A path begins with `value`: `value.name`, `value.tags[2]`, `value["two words"]`.
     """
@@ -25,7 +25,7 @@ class Part(NamedTuple):
 def differing_parts(left: bytes, right: bytes, path: str = "value") -> Iterator[Part]:
     """Yield the smallest parts in which two values differ, in the order of the left.
 
-    Elements of arrays are compared by their place. The caller must have checked the depth.
+    Elements of arrays are compared by index. The caller must have checked the depth.
     """
     kinds = left[:1] + right[:1]
     if kinds == b"{{":
@@ -60,7 +60,7 @@ def _compared(one: bytes | None, other: bytes | None, path: str) -> Iterator[Par
 def _members(text: bytes) -> dict[str, bytes]:
     try:
         return jsontext.members(text)
-    except jsontext.JsonTextError:  # a member twice: the last one counts
+    except jsontext.JsonTextError:  # a repeated member: the last one counts
         pairs: dict[str, object] = json.loads(text)
         return {name: jsontext.json_line(member) for name, member in pairs.items()}
 
