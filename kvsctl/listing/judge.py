@@ -29,10 +29,10 @@ _ALL = Judged()
 
 
 class Judge:
-    """Decides about the records of pages.
+    """Decides which records of pages are chosen.
 
-    They are of `entity`; None: plain ones. `tests_prefix`: keys may be listed that do not begin
-    with the prefix of the selection.
+    The records are of `entity`; None: plain keys. `tests_prefix`: the listing may include keys that
+    do not begin with the prefix of the selection.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Judge:
 def is_chosen(selection: Chooser, identity: Identity, found: Found, now: float) -> bool:
     """Return whether a record that batch/get returned with its metadata is chosen.
 
-    One about which nothing can be decided is not. `now`: the service's time in epoch seconds.
+    A record that cannot be decided is not. `now`: the service's time in epoch seconds.
     """
     return verdict_of(selection, identity, found, now) is Verdict.CHOSEN
 
@@ -93,7 +93,7 @@ def verdict_of(selection: Chooser, identity: Identity, found: Found, now: float)
 
 
 def known(found: FoundSlab, place: int) -> Known:
-    """Return what an answer says of a record besides its key, for an answer with expiry times."""
+    """Return what an answer with expiry times says of a record, without its key."""
     created, updated, expires = found.created_at, found.updated_at, found.expire_times
     expire_time = expires[place] if expires else None
     value = found.values[place]

@@ -19,15 +19,15 @@ from kvsctl.service.queries import EntityIndex, Page, Query
 from kvsctl.slabs import FoundSlab
 
 _PAGES_BEFORE_DIVISION: Final = 3
-"""A range that ends sooner is not worth the requests that dividing it costs."""
+"""A range with fewer pages is not worth the requests that dividing it costs."""
 PAGES_AHEAD: Final = 4
-"""How many pages may wait for whoever takes them, besides one for each query in flight."""
+"""How many pages may wait to be taken, in addition to one for each query in flight."""
 _PAGE_BYTES: Final = 1_000_000
 """How large pages should be at most. Where values are large, fewer records are asked for."""
 _MOST_VAIN_PAGES: Final = 1000
-"""A chain of queries whose pages bring nothing new for so long is taken for endless."""
+"""A chain with this many consecutive pages without anything new counts as endless."""
 _LEARNING: Final = 0.1
-"""The weight of the newest page in the size of records, if they become smaller."""
+"""The weight of the newest page in the average size of records, if they become smaller."""
 
 
 class Listed(msgspec.Struct, frozen=True, gc=False):
@@ -45,11 +45,11 @@ class _Chain(msgspec.Struct, eq=False):
     cursor: str | None = None
     """Where its next page begins; None: it has none yet."""
     last: str | None = None
-    """The last key of its newest page, also if it is outside the range."""
+    """The last key of its newest page, even if it is outside the range."""
     pages: int = 0
     pages_since_division: int = 0
     vain_pages: int = 0
-    """How many of the newest pages brought nothing new."""
+    """How many consecutive pages brought nothing new."""
     cursors: CursorCheck = msgspec.field(default_factory=CursorCheck)
 
 
@@ -65,14 +65,13 @@ class Lister:
     """Lists each key of some ranges once. Iterate `pages` once.
 
     At most `chains` queries are in flight. With one, keys come in key order, or in the order of the
-    service if that is another one. At most `pages_ahead` pages wait besides to be taken.
+    service if that is different. At most `pages_ahead` more pages wait to be taken.
 
-    `entity` is the space that is listed. An index other than that of the keys lists in an order of
-    its own: it needs one chain, and one range that holds every key. `needs_order`: raise
-    TargetError if plain keys do not come in key order, as nothing could be resumed then. `moved`
-    is called whenever a range is replaced by others: with the range, and with the ranges that hold
-    what is left of it.
-    `prefix` is where the newest page is: its keys begin with it.
+    `entity` is the space that is listed. An index other than that of the keys has an order of its
+    own, so it needs one chain, and one range that holds every key. `needs_order`: raise TargetError
+    if plain keys do not come in key order, because the listing could not be resumed. `moved` is
+    called whenever a range is replaced by others: with the range, and with the ranges that hold
+    what is left of it. `prefix` is the longest common prefix of the keys of the newest page.
     """
 
     def __init__(
@@ -108,30 +107,31 @@ class Lister:
             self._listed_keys.end_order()
         self._may_end_order = chains == 1 and not needs_order
         self._takes_prefixes: bool | None = True if entity is None else None
-        """Whether queries may have a prefix; None: nobody knows."""
+        """Whether queries may have a prefix; None: not known yet."""
         self.prefix = ""
 
     @property
     def left(self) -> list[Range]:
-        """The ranges that hold every key which `pages` has not yielded yet, and no other."""
+        """The ranges that hold exactly the keys that `pages` has not yielded yet."""
         return list(self._left)
 
     async def pages(self) -> AsyncGenerator[Listed, None]:
         """Yield the records of each page that has any. Raise KvsctlError if the run must end.
 
-        What was yielded before an error is right, and `left` has the rest.
+        Records yielded before an error are valid, and `left` has the rest.
         """
         work: asyncio.Task[None] | None = None
         try:
             first = await self._begun_alone() if len(self._waiting) == 1 else None
             if first is not None or self._waiting:
                 work = asyncio.create_task(self._list_all(first))
-                # A query may fail while closed `pages` cancel it: asyncio must not print its error.
+                # A query may fail while closing `pages` cancels it: asyncio must not print its
+                # error.
                 work.add_done_callback(retrieve_error)
             else:
                 self._steps.put_nowait(None)
             while (step := await self._steps.get()) is not None:
-                # Changed before the page is handed on: whoever takes it may ask what is left.
+                # Update it before yielding the page, because the consumer may read `left`.
                 del self._left[step.ended]
                 self._moved(step.ended, step.begun)
                 self._left.update(dict.fromkeys(step.begun))
@@ -149,7 +149,7 @@ class Lister:
     async def _begun_alone(self) -> _Chain | None:
         """List the first page of the only range. Return the chain to continue; None: that was all.
 
-        Most stores have one page, and tasks take longer than it.
+        Most stores have one page, which is faster without tasks.
         """
         chain = self._begun(self._waiting.popleft())
         if not await self._list_page(chain):
@@ -158,7 +158,7 @@ class Lister:
         return None
 
     async def _list_all(self, first: _Chain | None) -> None:
-        """List everything. `first` is a chain that has begun, and has more."""
+        """List everything. `first` is a chain to continue; None: none has begun."""
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 if first is not None:
@@ -180,7 +180,7 @@ class Lister:
             self._tasks.create_task(self._work())
 
     async def _work(self, begun: _Chain | None = None) -> None:
-        """List ranges until nothing is left, first what is left of the one that has begun."""
+        """List ranges until none is left. First, continue the chain that has `begun`."""
         while (chain := begun or await self._next()) is not None:
             begun = None
             while not await self._list_page(chain):
@@ -194,11 +194,11 @@ class Lister:
         return chain
 
     async def _next(self) -> _Chain | None:
-        """Return a chain for a range that waits, or a divided one; None: nothing is left."""
+        """Return a chain for a waiting or newly divided range; None: nothing is left."""
         while not self._waiting:
             if not self._active:
                 return None
-            self._changed.clear()  # before the service is asked: what changes meanwhile counts
+            self._changed.clear()  # before asking the service, to notice what changes meanwhile
             if not (await self._may_divide() and self._divide()):
                 await self._changed.wait()
         return self._begun(self._waiting.popleft())
@@ -207,7 +207,7 @@ class Lister:
         """Return whether ranges can be divided. Before the first division, ask the service."""
         if self._takes_prefixes is None and (able := self._divisible()):
             after = able[0].range.after
-            self._takes_prefixes = False  # until there is an answer, nobody else asks
+            self._takes_prefixes = False  # so that no other chain asks before the answer
             with suppress(PrefixRefused):
                 await self._read(Query(after or "", 1, None, self._entity))
                 self._takes_prefixes = True
@@ -289,7 +289,7 @@ class Lister:
         return listed
 
     def _note_order(self, chain: _Chain, keys: Sequence[str]) -> None:
-        """Note whether keys are in order: only then the last one marks what remains of a range."""
+        """Note whether keys are in order: only then does the last one mark the rest of a range."""
         if not self._is_ordered:
             return
         follows = chain.last is None or not keys or chain.last < keys[0]
@@ -343,7 +343,7 @@ class Lister:
         return sorted(able, key=lambda one: (len(one.range.within), -one.pages))
 
     def _divide(self) -> bool:
-        """Divide the range that promises most. Return whether there are new ranges."""
+        """Divide the most promising range. Return whether there are new ranges."""
         for chain in self._divisible():
             division = divided(chain.range)
             if division is not None and self._division.allows(len(division.others)):
@@ -361,7 +361,7 @@ def _is_past(chain: _Chain, page: Page) -> bool:
 
 
 def _part(range_: Range, keys: Sequence[str]) -> slice:
-    """Return which keys of a page belong to its range: in key order, they are together."""
+    """Return which keys of a page belong to its range: in key order, they are adjacent."""
     if keys and range_.holds(keys[0]) and range_.holds(keys[-1]):
         return slice(0, len(keys))
     places = [place for place, key in enumerate(keys) if range_.holds(key)]

@@ -14,11 +14,11 @@ from kvsctl.service.wire import MetadataRequest
 class ListingPlan(msgspec.Struct, frozen=True):
     """What a listing covers, and what it chooses.
 
-    `spaces`: None stands for the plain keys. `chains` is how many queries are in flight at most;
-    with 1, plain keys come in key order. `needed` is the metadata without which the listing is of
-    no use, because the selection or the output needs it; queries may leave it out.
-    `limit`: how many chosen records end the listing. `rereads`: whether each chosen record is read
-    again by batch/get, which is strictly consistent. `skip_expired`: expired records are skipped.
+    `spaces`: None stands for the plain keys. At most `chains` queries are in flight; with 1, plain
+    keys come in key order. `needed` is the metadata that the selection or the output requires;
+    queries may leave it out. `limit`: end the listing after this many chosen records. `rereads`:
+    each chosen record is read again by batch/get, which is strictly consistent. `skip_expired`:
+    expired records are skipped.
     """
 
     selection: Chooser = msgspec.field(default_factory=Selection)

@@ -17,7 +17,7 @@ _REQUESTS_PER_PAGE: Final = 1.0
 class Range(NamedTuple):
     """The keys that begin with `within` and come after `after`.
 
-    They are listed by queries for `prefix`, which begins `within` or is the same.
+    Queries for `prefix` list them; `within` begins with it.
     """
 
     prefix: str
@@ -58,11 +58,11 @@ def divided(range_: Range) -> Division | None:
 
 
 def remaining(range_: Range, *, pages_listed: float) -> list[Range]:
-    """Return ranges to list anew for what remains of a range, in key order.
+    """Return the ranges to list for what remains of a range, in key order.
 
     `pages_listed`: how many pages its queries have returned. If reading those again costs fewer
-    requests than longer prefixes, the one range of the result begins again, and `after` skips what
-    is known.
+    requests than longer prefixes, the result is one range that begins again, and its `after` skips
+    the known keys.
     """
     longer = _longer(range_)
     return [range_] if pages_listed <= len(longer) else longer
@@ -95,7 +95,7 @@ class DivisionBudget:
         self._left = 0.0
 
     def allows(self, requests: int) -> bool:
-        """Return whether so many requests may be spent on a division."""
+        """Return whether a division may cost this many requests."""
         return self._left >= requests
 
     def note_page(self) -> None:
@@ -103,5 +103,5 @@ class DivisionBudget:
         self._left += _REQUESTS_PER_PAGE
 
     def note_ranges(self, count: int) -> None:
-        """Note a division into so many more ranges."""
+        """Note that a division added this many ranges."""
         self._left -= count

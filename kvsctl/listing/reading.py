@@ -25,7 +25,7 @@ from kvsctl.service.queries import Page, Query
 _SHORT_WAIT_SECONDS: Final = 0.5
 """Shorter waits are not reported to listeners."""
 _SMALL_PAGE: Final = 20
-"""The largest page by a comment in the vendor's code (contract: section "Limits")."""
+"""The largest page according to a comment in the vendor's code (contract: section "Limits")."""
 _PAGE_CODES: Final = frozenset(
     {"LIST_QUERY_LIMIT_EXCEEDED", "COMPLEX_QUERY_PAGE_LIMIT_NOT_IN_RANGE"}
 )
@@ -36,7 +36,7 @@ class CursorRefused(Exception):
 
 
 class PrefixRefused(Exception):
-    """The service refused to list an entity by a prefix: its documents do not promise that."""
+    """The service refused to list an entity by a prefix, which its documents do not promise."""
 
 
 ReadPage: TypeAlias = Callable[[Query], Awaitable[Page]]
@@ -101,7 +101,7 @@ class PageReader:
         pacer.subscribe(self._ended)
 
     def close(self) -> None:
-        """Leave the pacer to others. May be called again."""
+        """Release the pacer. Calling it again does nothing."""
         if not self._is_closed:
             self._is_closed = True
             self._pacer.unsubscribe(self._ended)
@@ -111,7 +111,7 @@ class PageReader:
 
         Raise CursorRefused if the service refuses a query with a cursor, and PrefixRefused if it
         refuses one of an entity with a prefix. Raise TargetError or CredentialsError if retries,
-        patience or the token are at an end.
+        patience or tokens are exhausted.
         """
         attempts, strikes, renewals = 0, 0, 0
         while True:
@@ -194,7 +194,7 @@ class PageReader:
         return answer
 
     async def _await_turn(self, units: int) -> None:
-        """Wait until the pace allows a query. Raise TargetError if patience ends before."""
+        """Wait until the pace allows a query. Raise TargetError if patience ends first."""
         while (wait_seconds := self._pacer.wait_seconds(units, reads=True)) > 0:
             now = self._now()
             if end := self._patience.overdue(now):

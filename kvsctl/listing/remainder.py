@@ -24,7 +24,7 @@ class Move(NamedTuple):
 class _Page(NamedTuple):
     """Moves that count once every position before `stop` is settled.
 
-    `keys` are those of the positions from `start` on. The last move is the one that they made.
+    `keys` are the keys at the positions from `start` on. The last move is the one that they caused.
     """
 
     start: int
@@ -34,7 +34,7 @@ class _Page(NamedTuple):
 
 
 class Cutoff:
-    """What a journal keeps of a listing that a resumed run begins again: from when ages count."""
+    """What a journal keeps of a listing that a resumed run starts over: when ages count from."""
 
     has_begun = True
 
@@ -48,12 +48,12 @@ class Cutoff:
 
 
 class Remainder:
-    """Which ranges hold every key that is not settled yet, and no other.
+    """The ranges that hold exactly the keys that are not settled yet.
 
     `left` is what an earlier run has left; None: nothing was listed. `position` is that of the next
-    record. A page whose records are settled in part counts in part: its range begins after the last
-    key that is settled. `ages_count_from` is the moment, in epoch seconds, that ages count back
-    from; None: not known yet, or the selection has no age.
+    record. If only some records of a page are settled, its range begins after the last settled key.
+    `ages_count_from` is the moment, in epoch seconds, that ages count back from; None: not known
+    yet, or the selection has no age.
     """
 
     def __init__(
@@ -75,11 +75,11 @@ class Remainder:
     def begin(
         self, spaces: Mapping[int, Sequence[Range]], *, prefixed: Collection[int] = ()
     ) -> dict[int, list[Range]]:
-        """Return the ranges to list, by space: those that are left, or else these.
+        """Return the ranges to list, by space: those that are left, or else those of `spaces`.
 
-        `prefixed`: the spaces that can certainly be listed by any prefix. A range of theirs that
-        was listed in part begins at longer prefixes if that probably costs fewer queries than
-        listing it again and skipping what is settled.
+        `prefixed`: the spaces that can certainly be listed by any prefix. A partly listed range of
+        theirs begins at longer prefixes if that probably costs fewer queries than listing it again
+        and skipping the settled keys.
         """
         self._has_begun = True
         if self._left is None:

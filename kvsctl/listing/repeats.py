@@ -1,4 +1,4 @@
-"""Notice cursors and keys that a listing had before, in bounded memory."""
+"""Detect repeated cursors and keys of a listing, in bounded memory."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -20,10 +20,10 @@ _ADD: Final = "INSERT OR IGNORE INTO keys VALUES (?)"
 
 
 class CursorCheck:
-    """Finds out that the cursors of a chain of queries repeat, by remembering one of them.
+    """Detects that the cursors of a chain of queries repeat, by remembering one of them.
 
-    This is Brent's algorithm: a chain that returns to an earlier cursor is found out after at most
-    three times the requests after which it does.
+    This is Brent's algorithm: it detects a chain that returns to an earlier cursor after at most
+    three times as many requests as the chain took to return.
     """
 
     def __init__(self) -> None:
@@ -45,9 +45,9 @@ class CursorCheck:
 class ListedKeys:
     """The keys that a listing has yielded, so that it yields none twice.
 
-    As long as keys come in order, that is certain, and only the first keys are remembered, in case
-    the order ends. After that all are: beyond some thousands, in a temporary file. SQLite removes
-    the file when it is closed, also by a crash, and no other user can read it.
+    While keys come in order, that is certain, and only the first keys are remembered, in case the
+    order ends. After that, all keys are: if there are many, in a temporary file. SQLite removes the
+    file when it is closed, even by a crash, and no other user can read it.
     """
 
     def __init__(self, most_in_memory: int = _MOST_IN_MEMORY) -> None:
@@ -70,7 +70,7 @@ class ListedKeys:
                 self._early = None
 
     def end_order(self) -> bool:
-        """Remember all keys from now on. Return False if too many are forgotten."""
+        """Remember all keys from now on. Return False if earlier ones are no longer remembered."""
         if self._early is None:
             return False
         self._keys.update(self._early)
@@ -78,7 +78,7 @@ class ListedKeys:
         return True
 
     def new_places(self, keys: Sequence[str]) -> list[int]:
-        """Take keys in any order. Return the places of those that were not taken before.
+        """Take keys in any order. Return the places of the new ones.
 
         Raise StreamError if the temporary file cannot be written.
         """

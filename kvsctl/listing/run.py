@@ -1,4 +1,4 @@
-"""A run whose records are printed as the queries return them, or as they are read again."""
+"""A run that finds records by queries, and prints them as listed or as read again."""
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
@@ -37,8 +37,8 @@ class ListingCaller(Caller, QueryCaller, Protocol):
 class ListingRun:
     """Lists what a plan covers, and settles each chosen record as found.
 
-    Listeners receive the events of any run. If the plan says so, or if queries leave out metadata
-    that is needed, each chosen record is read again by batch/get: `notice` is called before.
+    Listeners receive the events of any run. Each chosen record is read again by batch/get if the
+    plan says so, or if queries leave out needed metadata: then `notice` is called first.
     `remainder` is what is left of an earlier run; it is kept up to date for a journal.
     """
 
@@ -76,7 +76,7 @@ class ListingRun:
 
     @property
     def in_flight(self) -> int:
-        """How many requests are in flight that `stop` waits for: queries are cut off."""
+        """How many requests are in flight that `stop` waits for; queries are cut off instead."""
         return 0 if self._rereading is None else self._rereading.in_flight
 
     @property
@@ -101,7 +101,7 @@ class ListingRun:
         return self._walk.ages_count_from
 
     async def work(self) -> KvsctlError | None:
-        """List until everything is listed, or until the run is stopped. Return what ended it."""
+        """List everything, or until the run is stopped. Return the error that ended it, if any."""
         self._task = asyncio.create_task(self._work())
         try:
             error = await error_of(self._task)
@@ -133,7 +133,7 @@ class ListingRun:
             self._rereading.abort()
 
     def wake(self) -> None:
-        """Make the run look again. Call this when the pressure has changed."""
+        """Make the run check the pressure again. Call this when it has changed."""
         self._changed.set()
         if self._rereading is not None:
             self._rereading.wake()
@@ -153,7 +153,7 @@ class ListingRun:
 
     async def _list(self) -> None:
         async with aclosing(self._walk.pages()) as pages:
-            # Room first: that a page was read and its records are one step for the journal.
+            # Wait for room first: for the journal, a page and its records are one step.
             while not self._has_enough and await self._has_room():
                 picked = await anext(pages, None)
                 if picked is None:
@@ -234,7 +234,7 @@ class ListingRun:
 
 
 def _room(count: int, skipped: Collection[int], chosen: int) -> int:
-    """Return how many of `count` records to take, so that `chosen` of them are not skipped."""
+    """Return how many of `count` records to take so that `chosen` of them are not skipped."""
     place = 0
     while place < count and chosen > 0:
         chosen -= place not in skipped

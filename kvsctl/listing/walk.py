@@ -1,4 +1,4 @@
-"""From spaces and a selection to chosen records, and what is left of the spaces."""
+"""Yield the chosen records of all spaces, and keep track of what is left of them."""
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -30,8 +30,8 @@ SOURCE: Final = "listing"
 class Picked(msgspec.Struct, frozen=True, gc=False):
     """The chosen records of one page, and others that are skipped, in the order of the page.
 
-    `skipped`: by place in `keys`, the name under which the record is skipped. `moves` are those of
-    the ranges since the page before.
+    `skipped`: the reason for each skipped record, by its place in `keys`. `moves` are the moves of
+    ranges since the previous page.
     """
 
     entity: str | None
@@ -87,7 +87,7 @@ class Walk:
         """Return the selection, whose ages count from one moment. Call it after an answer.
 
         That moment is when the first page was read, by the clock of the service: this machine's may
-        be wrong. A run that is resumed keeps the moment of the first one.
+        be wrong. A resumed run keeps the moment of the first run.
         """
         if self._selection.counts_back:
             if self.ages_count_from is None:
@@ -98,11 +98,11 @@ class Walk:
         return self._selection
 
     def close(self) -> None:
-        """Leave the pacer to others."""
+        """Release the pacer."""
         self._reader.close()
 
     async def lacks(self, needed: MetadataRequest) -> bool:
-        """Return whether queries leave out metadata that is needed. Reads one record of each space.
+        """Return whether queries leave out needed metadata. Read one record of each space.
 
         Raise KvsctlError as `pages` does.
         """
@@ -118,7 +118,7 @@ class Walk:
         return False
 
     def pages(self) -> AsyncGenerator[Picked, None]:
-        """Yield the chosen records of each page. Raise KvsctlError if it must end."""
+        """Yield the chosen records of each page. Raise KvsctlError if the run must end."""
         return self._judged(_picked)
 
     async def records(
@@ -126,8 +126,8 @@ class Walk:
     ) -> AsyncGenerator[Sequence[Record], None]:
         """Yield the chosen records without their values, to be read again. Raise KvsctlError.
 
-        Records about which the listing cannot decide are among them. End as soon as `until`
-        returns True.
+        Records that the listing cannot decide about are included. End as soon as `until` returns
+        True.
         """
         position = 0 if self._remainder is None else self._remainder.position
         async with aclosing(self._judged(_to_read)) as judgements:
@@ -174,7 +174,7 @@ class Walk:
         ranges: Sequence[Range],
         moves: list[Move],
     ) -> Lister:
-        """Return what lists a space, the `number`-th. It appends to `moves`."""
+        """Return the lister of a space, which appends to `moves`. `number`: that of the space."""
         plan = self._plan
         return Lister(
             self._reader.read,
@@ -188,7 +188,7 @@ class Walk:
         )
 
     def _judge(self, space: EntityIndex | None) -> Judge:
-        """Return what decides about the records of a space. Call it after an answer."""
+        """Return the judge of a space's records. Call it after an answer."""
         return Judge(
             self.selection(),
             _entity(space),
@@ -230,7 +230,7 @@ def _picked(one: _JudgedPage) -> Picked:
 
 
 def _to_read(one: _JudgedPage) -> Picked:
-    """Return the records that are chosen, or about which batch/get may decide, without values."""
+    """Return the records that are chosen, or that batch/get must decide about, without values."""
     entity, listed, judged = _entity(one.space), one.listed, one.judged
     if listed is None:
         return Picked(entity, (), _NOTHING, moves=one.moves)
