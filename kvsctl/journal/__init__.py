@@ -5,9 +5,9 @@
 - `text`: the journal's format. Its docstring has the proof that a torn file is read correctly.
 - `file`: one writer on disk; groups are appended and synced.
 - `totals`: counts as a journal keeps them.
-- `marked`: what a journal marks besides: the output, the failures file, a listing.
+- `marked`: what else a journal marks: the output, the failures file, a listing.
 - `writer`: the listener that records what has settled.
 - `retryable`: the failures that a later record of the same key replaces.
-- `resume`: the input without what earlier runs settled.
+- `resume`: the input without the records that earlier runs settled.
 - `fingerprint`: whether a later run reads the same input.
 """

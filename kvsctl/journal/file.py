@@ -1,4 +1,4 @@
-"""The journal on disk. It has one writer, who syncs each group before the next is appended."""
+"""The journal on disk. Its only writer syncs each group before it appends the next."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -19,12 +19,12 @@ _BINARY: Final = getattr(os, "O_BINARY", 0)
 class JournalFile:
     """A journal that is open, locked and read. A torn group at its end is truncated.
 
-    `header` is None until `begin`. What was read, and what `begin` or `append` has written when it
-    returns, is on disk. A group that could not be synced is truncated, if that is possible, and no
-    group is written after it, so a torn group is always the last. Nothing is written to a file
-    that is no longer at its path, because no run would resume from it.
+    `header` is None until `begin`. Everything that was read is on disk, and so is what `begin` or
+    `append` has written once it returns. A group that could not be synced is truncated, if that is
+    possible, and no group is written after it, so a torn group is always the last. Nothing is
+    written to a file that is no longer at its path, because no run would resume from it.
 
-    It has mode 600, as lines that wait for the failures file hold values. Raise UsageError, on
+    It has mode 600, because lines that wait for the failures file hold values. Raise UsageError, on
     opening, if another process has locked the journal or it cannot be used.
     """
 
@@ -46,7 +46,7 @@ class JournalFile:
             self.close()
             raise
         self.records_before = 0
-        """How many records the complete job had in whose place a new one was begun."""
+        """How many records the complete job had that a new one has replaced."""
 
     @property
     def header(self) -> Header | None:
@@ -55,7 +55,7 @@ class JournalFile:
 
     @property
     def state(self) -> JournalState:
-        """The content when the journal was opened, and the groups that were `apply`d since."""
+        """The content when the journal was opened, with the groups that were applied since."""
         return self._journal.state
 
     def begin(self, header: Header) -> None:

@@ -17,7 +17,7 @@ Fingerprint: TypeAlias = dict[str, Any]
 
 
 def option_named(name: str) -> str:
-    """Return how an option is given whose name in a journal is this one, such as `as_`."""
+    """Return the option that a journal calls by this name, such as `as_`."""
     return "--" + name.rstrip("_").replace("_", "-")
 
 

@@ -1,4 +1,4 @@
-"""What a journal marks, so that it can be continued or truncated to the mark."""
+"""What a journal marks, so that a resumed run can continue from the mark or truncate to it."""
 
 from typing import Protocol
 
@@ -14,7 +14,7 @@ class MarkedOutput(Protocol):
         ...
 
     def mark(self) -> int:
-        """Return the length to truncate it to. Everything taken so far is written before that."""
+        """Write everything taken so far. Return the length to truncate the output to."""
         ...
 
     def sync(self) -> None:
@@ -48,7 +48,7 @@ class MarkedListing(Protocol):
 
     @property
     def has_begun(self) -> bool:
-        """Whether anything can be said about what is left: not before it is known what to list."""
+        """Whether it is known what is left. Before the run knows what to list, it is not."""
         ...
 
     def take(self, settled: int) -> tuple[list[Left], list[Left]]:

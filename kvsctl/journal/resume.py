@@ -1,4 +1,4 @@
-"""The input of a resumed run, without what the journal has as settled."""
+"""The input of a resumed run, without the records that are settled in the journal."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,9 +13,9 @@ Replay: TypeAlias = Callable[[PieceList], None]
 
 
 class ResumedFeed:
-    """A feed without the positions that `state` has as settled; `replay` is called with those.
+    """A feed without the positions that are settled in `state`; `replay` is called with those.
 
-    `replay` is called in input order, with each position before a later one is returned. A record
+    `replay` is called in input order, for each position before a later one is returned. A record
     that an earlier run left unknown, or that failed there without an answer, is returned as
     ambiguous.
     """
@@ -26,7 +26,7 @@ class ResumedFeed:
         self._ambiguous = state.ambiguous
         self._replay = replay
         self.passed = 0
-        """How many records were read that the state has as settled."""
+        """How many of the records that were read are settled in the state."""
         self._end = max((stop for _, stop in (*state.settled, *state.ambiguous)), default=0)
 
     async def get(self) -> PieceList | None:

@@ -12,9 +12,10 @@ at all.
 - If the newer record is settled in the journal, the older one is settled there, too, and is not
   sent again. This includes an older record that settled as a duplicate when the newer was read.
 - If the newer record is not settled in the journal, the next run reads both in input order, and its
-  lanes keep that order. So the newer record is sent last: if the older one was in flight at the
-  kill, if it was settled, and if the newer one had not been read yet. A newer record that is parked
-  cannot be settled while the older one is in flight, because it is sent only when its lane opens.
+  lanes keep that order. So the newer record is sent last, whether the older one was in flight at
+  the kill or settled, and even if the newer one had not been read yet. A newer record that is
+  parked cannot be settled while the older one is in flight, because it is sent only when its lane
+  opens.
 - A failure may be retried after records of later positions have settled. If one of those has the
   same key, it has replaced the failure: that is noted, and the failure is never retried.
 
@@ -91,14 +92,14 @@ class Group(msgspec.Struct):
 
     Ranges, `held`, `examples` and `notes` hold only what is new; all else holds current values.
 
-    `failed`: the failures that may be retried, by code; `replaced`: failures that no longer may.
-    `ambiguous`: records that failed or are unknown, and may have been applied. `held`: lines of the
-    failures file that wait for an earlier position. `retries_failed`: before the group is applied,
-    the failures that may be retried become unsettled, and the failures file is an empty one at
-    `failures_path`. `lists`: the records come from a listing. `ended` and `begun`: what is no
-    longer left of it, and what is instead. `ages_count_from`: see JournalState. `undo_path`: the
-    undo file that was opened; "" if it was removed because nothing went into it; None if nothing is
-    new. `keeps_no_undo`: from here on, records change that no undo file keeps.
+    `failed`: the failures that may be retried, by code; `replaced`: failures that may no longer be
+    retried. `ambiguous`: records that failed or are unknown, and may have been applied. `held`:
+    lines of the failures file that wait for an earlier position. `retries_failed`: before the group
+    is applied, the failures that may be retried become unsettled, and the failures file is an empty
+    one at `failures_path`. `lists`: the records come from a listing. `ended` and `begun`: the parts
+    that are no longer left of it, and those that replace them. `ages_count_from`: see JournalState.
+    `undo_path`: the undo file that was opened; "" if it was empty and removed; None if nothing has
+    changed. `keeps_no_undo`: from here on, records change without an undo file.
     """
 
     settled: SettledRanges = msgspec.field(default_factory=SettledRanges)
@@ -126,10 +127,10 @@ class JournalState(msgspec.Struct):
 
     `lines`: the failures that have a line in the failures file, written or held. `has_ended`: every
     record was settled once, even if failures have become unsettled since, to be retried. `left`:
-    the parts of a listing that hold every key which is not settled; None if nothing was listed.
+    the parts of a listing that hold every key that is not settled; None if nothing was listed.
     `ages_count_from`: the moment, in epoch seconds, that the ages of a selection count back from.
     `undo_path`: the undo file that the job has opened. `keeps_no_undo`: whether records may have
-    changed that no undo file keeps.
+    changed without an undo file.
     """
 
     settled: SettledRanges = msgspec.field(default_factory=SettledRanges)
@@ -183,7 +184,7 @@ class JournalState(msgspec.Struct):
         self.output_bytes = group.output_bytes
         self.elapsed_seconds = group.elapsed_seconds
         if group.stage is not Stage.RUNNING or group.settled or group.retries_failed:
-            # A run that is stopped before it settles anything takes nothing back: the failures
+            # A run that is stopped before it settles anything does not undo the stage: the failures
             # file may be complete already, and shorter than its mark.
             self.stage = group.stage
         self.has_ended = self.has_ended or group.stage is not Stage.RUNNING

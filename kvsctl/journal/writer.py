@@ -1,4 +1,4 @@
-"""The listener that writes to the journal what has settled, as often as costs next to nothing."""
+"""The listener that writes settled records to the journal, as often as costs almost nothing."""
 
 import asyncio
 import time
@@ -27,7 +27,7 @@ _LEAST_GROUP_SECONDS: Final = 0.1
 _COST_FACTOR: Final = 50.0
 """The next group begins after this many times the processor time of the last: that is 2 %."""
 _SYNC_FACTOR: Final = 3.0
-"""And so many times the time it took to write, because a disk may be shared with the target."""
+"""And after this many times the time the write took, because the target may share the disk."""
 
 
 class JournalWriter:
@@ -36,10 +36,10 @@ class JournalWriter:
     It must be notified after the failures file and the output. A group is made on the event loop,
     so that all of it is of one moment, and written on `executor`: first the files that it marks are
     synced, then the journal. With `in_order`, the output is in input order, and a record counts as
-    settled once every earlier one is, because it is not written sooner. `counted`, if given, has
-    received the same requests, so they are not counted again. `listing`, if given, is where the
-    records come from, and then their positions settle in order. `fail` is called with the error if
-    the journal cannot be written. Once a marked file is broken, nothing more is written.
+    settled once every earlier one is, because it is not written before. `counted`, if given, has
+    received the same requests, so they are not counted again. `listing`, if given, is the source of
+    the records; their positions then settle in order. `fail` is called with the error if the
+    journal cannot be written. Once a marked file is broken, nothing more is written.
 
     The same holds once `is_torn` returns True or a group could not be taken: the files may then
     hold less or more than what has settled. The next run resumes from the last group, as after a
@@ -97,7 +97,7 @@ class JournalWriter:
 
     @property
     def held_bytes(self) -> int:
-        """The bytes of what is settled and not noted, because it waits for an earlier position."""
+        """The size of settled outcomes that wait for an earlier position before they are noted."""
         return 0 if self._reorder is None else self._reorder.held_bytes
 
     def __call__(self, event: Event) -> None:
@@ -106,7 +106,7 @@ class JournalWriter:
             outcomes = event.outcomes
             slab = outcomes.records if isinstance(outcomes, Successes) else None
             if isinstance(slab, Slab) and self._reorder is None and not self._may_replace:
-                # Nearly all outcomes are such: as `_settle`, without its calls.
+                # Nearly always. The same as `_settle`, without its calls.
                 count = len(slab.keys)
                 self._tally.records += count
                 self._tally.succeeded += count
@@ -123,7 +123,7 @@ class JournalWriter:
             self._begin_later()
 
     def leave_executor(self) -> None:
-        """Give nothing more to the executor. What is not yet written is for `finish`."""
+        """Submit nothing more to the executor. `finish` writes the rest."""
         self._has_executor = False
         self._stop_timer()
 
@@ -139,7 +139,7 @@ class JournalWriter:
     def finish(
         self, stage: Stage, *, undo_path: str | None = None, keeps_no_undo: bool = False
     ) -> None:
-        """Write what is not yet written. Raise what makes that fail, or made it fail before.
+        """Write the rest. Raise the error if that fails, or if an earlier write has failed.
 
         `undo_path` and `keeps_no_undo`: see Group.
         """
@@ -184,7 +184,7 @@ class JournalWriter:
             self._group.settled.add_all(positions)
 
     def _replace_nothing(self, records: Sequence[Record]) -> bool:
-        """Return whether certainly none of the records replaces a failure."""
+        """Return True if certainly none of the records replaces a failure."""
         if self._retryable is None:
             return True
         return isinstance(records, Slab) and not self._retryable.may_hold(records.lanes)
@@ -287,7 +287,7 @@ class JournalWriter:
 
     def _new_group(self, stage: Stage) -> Group | None:
         failures, output = self._failures, self._output
-        # Marked first: that may be when it turns out that the output cannot be written.
+        # Marked first: it may turn out only then that the output cannot be written.
         output_bytes = output.mark() if output else 0
         if (failures and failures.is_broken) or (output and output.broken is not None):
             return None
@@ -307,7 +307,7 @@ class JournalWriter:
         return group
 
     def _write_measured(self, group: Group, taken_seconds: float) -> None:
-        """Write a group, and choose from what it cost when the next begins."""
+        """Write a group, and choose from its cost when the next one begins."""
         cpu, wall = self._cpu_seconds(), self._wall_seconds()
         self._write(group)
         cpu_seconds = taken_seconds + self._cpu_seconds() - cpu
@@ -351,7 +351,7 @@ def _body_bytes(outcomes: Sequence[Outcome]) -> int:
 
 
 def _shown(error: BaseException) -> KvsctlError:
-    """Return the error to show for one that was raised where nobody handles it."""
+    """Return the error to show for an exception that no caller handles."""
     if isinstance(error, KvsctlError):
         return error
     return explained(error) if isinstance(error, Exception) else StreamError(str(error))
