@@ -44,7 +44,7 @@ def is_failure_line(line: bytes) -> bool:
 
 
 def is_raw_line(line: bytes) -> bool:
-    """Return whether a line that `failure_line` has written holds input that was not readable."""
+    """Return whether a line of `failure_line` holds input that was not readable."""
     return bool(_earlier_raw_member(line.strip(jsontext.WHITE_SPACE)))
 
 

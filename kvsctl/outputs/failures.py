@@ -31,7 +31,7 @@ from kvsctl.slabs import Slab, Successes
 
 _WHAT: Final = "the failures file"
 _KEY_BYTES: Final = 60
-"""The approximate cost of holding a key of a list besides its characters."""
+"""The approximate memory that a listed key takes without its characters."""
 
 
 class _Failed(NamedTuple):
@@ -50,14 +50,14 @@ _End: TypeAlias = _Failed | Lane | list[Lane]
 
 
 def holds_failures(path: Path) -> bool:
-    """Return whether each line of a file is a failure's; an empty file has none. Raise OSError.
+    """Return whether every line of a file is a failure, or the file is empty. Raise OSError.
 
-    The last line may be torn by a kill. Then it is not JSON, as that of another file would be.
+    The last line may be torn by a kill. It is not JSON then, unlike the last line of other files.
     """
     with path.open("rb") as lines:
         for line in lines:
             if not is_failure_line(line):
-                # Another run may be writing it: what follows a torn line now is the rest of it.
+                # Another run may be writing it: text after a torn line is the rest of that line.
                 return _is_torn(line)
     return True
 
@@ -73,7 +73,7 @@ def _is_torn(line: bytes) -> bool:
 
 
 def holds_raw_lines(path: Path) -> bool:
-    """Return whether a failures file has input in it that could not be read. Raise OSError."""
+    """Return whether a failures file holds input that could not be read. Raise OSError."""
     with path.open("rb") as lines:
         return any(map(is_raw_line, lines))
 
@@ -120,7 +120,7 @@ class FailuresFile:
         self._newly_held: dict[int, bytes] = {}
         self.is_broken = False
         self._replaces = verb is not Verb.GET
-        # What an earlier run has listed is not read again, so it is not replayed.
+        # Records that an earlier run has listed are not read again, so they are not replayed.
         is_listing = state is not None and state.left is not None
         settled = state.settled if state is not None and is_listing else ()
         self._reorder: Reorder[_End] = Reorder(_held_bytes, settled)

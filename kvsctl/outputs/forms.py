@@ -1,4 +1,4 @@
-"""The forms in which what was found is printed, and where."""
+"""How found records are printed, and where."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -71,7 +71,7 @@ class PlanForm(msgspec.Struct, frozen=True):
 
 
 class Printing(msgspec.Struct, frozen=True, kw_only=True):
-    """How and where what was found is printed. `path` None: to stdout.
+    """How and where found records are printed. `path` None: to stdout.
 
     `manifest_path`: where the manifest of an export is written, once it is complete.
     """

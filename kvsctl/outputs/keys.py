@@ -13,10 +13,10 @@ from kvsctl.slabs import FoundSlab, names_of
 from kvsctl.texts import utc_text
 
 _ODD: Final = re.compile('[^\x20-\x7e]|^[ "]| $')
-"""Keys with such a character are printed as JSON strings: control characters, outer blanks."""
+"""Keys with a match are printed as JSON strings: control characters, blanks at either end."""
 _ODD_IN_LINES: Final = re.compile('[^\x20-\x7e\n]|^[ "]| $', re.MULTILINE)
 _UNREADABLE: Final = re.compile('[\x00-\x08\x0a-\x1f\x7f-\x9f\ufeff\ud800-\udfff]|^"')
-"""Keys with such a character are not read from the cells of a table."""
+"""Keys with a match cannot be read from the cells of a table."""
 _ENCODED: Final = ("utf-8", "backslashreplace")
 """A lone surrogate is written as its escape. Legal keys have none."""
 _NOT_IN_TIMES: Final = re.compile("[^0-9A-Za-z:.+-]")
@@ -58,7 +58,7 @@ def key_lines(records: Sequence[Record], found: FoundSlab) -> bytes:
 
 
 def shown_key(key: str) -> str:
-    """Return a key as it is, or as a JSON string: get and delete read back either on a line."""
+    """Return a key as it is, or as a JSON string: get and delete read both from a line."""
     return json.dumps(key) if _ODD.search(key) else key
 
 
@@ -98,9 +98,9 @@ def _csv(*, is_long: bool, has_entities: bool) -> Form:
 
 
 def _cell(key: str) -> str:
-    """Return a key as a cell, which get and delete read back. No legal key has a quote or a comma.
+    """Return a key as a cell that get and delete read back. No legal key has a quote or a comma.
 
-    A key that cannot be read as it is, is a JSON string, as on a line.
+    A key that cannot be read back as it is becomes a JSON string, as on a line.
     """
     if _UNREADABLE.search(key):
         key = json.dumps(key)
@@ -156,7 +156,7 @@ def _time(milliseconds: int | None) -> str:
 
 
 def _expiry(text: str | None) -> str:
-    """Return an expiry to the second, like the other times; in an unknown form as it is."""
+    """Return an expiry to the second, like the other times. An unknown form stays as it is."""
     if text is None:
         return ""
     expires_at = parse_expire_time(text)

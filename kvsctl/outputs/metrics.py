@@ -50,9 +50,9 @@ class RunMetrics(msgspec.Struct, frozen=True):
 def save_metrics(path: Path, run: RunMetrics) -> None:
     """Replace the file by the metrics of a run. Raise StreamError; the file then stays as it was.
 
-    The time of the last success is that of an earlier run of the same job unless this one
-    succeeded. A command that ended before it had a target, as its options were wrong, keeps those
-    of all its targets. A file that holds anything else is not replaced.
+    Unless this run succeeded, the time of the last success stays that of an earlier run of the same
+    job. A command that ended before it had a target, because its options were wrong, keeps the
+    times of all its targets. A file that holds anything else is not replaced.
     """
     try:
         path = resolved(path)
@@ -136,7 +136,7 @@ def _number(value: float) -> str:
 
 
 def _earlier(path: Path) -> bytes:
-    """Return what the file holds. Raise UsageError if that is not metrics of kvsctl."""
+    """Return the file's content. Raise UsageError if it is not metrics of kvsctl."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise UsageError(f"cannot replace the metrics file {path}: not a regular file")
@@ -171,7 +171,7 @@ def _replace(path: Path, content: bytes) -> None:
     """
     new = path.with_name(f".{path.name}.{os.getpid()}")
     with suppress(FileNotFoundError):
-        new.unlink()  # of a killed process with this number
+        new.unlink()  # left by a killed process with the same ID
     try:
         fd = os.open(new, _FLAGS, 0o666)
         try:

@@ -20,9 +20,9 @@ _DATE: Final = "%Y%m%dT%H%M%SZ"
 def named(path: Path, moment: datetime, target: Target) -> Path:
     """Return a path with `{date}` and `{installation}` in its name replaced.
 
-    The date is the moment, to the second. What cannot be part of every file name becomes `_` in
-    the installation; without an installation it is the name of the target. Raise UsageError for a
-    path that does not end in a name, or that has another placeholder in it.
+    The date is the moment, to the second. `{installation}` becomes the installation, or else the
+    name of the target; characters that not every file name can have become `_`. Raise UsageError
+    for a path that does not end in a name, or that has another placeholder in it.
     """
     if not path.name or path.name == "..":
         raise UsageError(f"{path}: not a file name", "Give the name of a file.")
@@ -38,7 +38,7 @@ def has_time(path: Path) -> bool:
 
 
 def require_known_places(path: Path, known: Sequence[str]) -> None:
-    """Raise UsageError if the name has a word in braces that is not one of those in `known`."""
+    """Raise UsageError if the name has a word in braces that is not in `known`."""
     for word in _PLACE.findall(path.name):
         if word not in known:
             from kvsctl.config.nearest import hint_of  # only errors need it
@@ -53,7 +53,7 @@ def name_in_files(target: Target) -> str:
 
 
 def is_taken(path: Path) -> bool:
-    """Return whether there is anything at the path but an empty regular file, as of a plan."""
+    """Return whether anything other than an empty regular file is at the path."""
     try:
         found = path.lstat()
     except FileNotFoundError:

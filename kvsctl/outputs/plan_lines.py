@@ -1,8 +1,8 @@
-"""The lines of a plan: what would be done with one record each, and how it is known again.
+"""The lines of a plan: each says what would be done with one record, and identifies it.
 
 A line is `{"plan":1,"action":…,"ttl"?,"rule"?,"target":…,"installation"?,"key":…,"entityName"?,
-"updatedAt"?,"hash":…,"value"?}`. Whoever carries it out reads the record again, with the metadata
-of `ASKED`, and leaves it alone if its hash or its time of update is another one.
+"updatedAt"?,"hash":…,"value"?}`. To carry it out, read the record again with the metadata of
+`ASKED`, and leave it alone if its hash or its time of update has changed.
 """
 
 import hashlib
@@ -24,15 +24,15 @@ DELETE: Final = "delete"
 EXPIRE: Final = "expire"
 """The actions: a record is deleted, or gets a ttl."""
 ASKED: Final = MetadataRequest(updated=True, expires=True)
-"""The metadata that a record is read with, for its line and before the line is carried out."""
+"""The metadata to read a record with, for its line and before the line is carried out."""
 
 
 def record_hash(identity: Identity, found: Found) -> str:
     """Return the SHA-256 of a record that batch/get returned, in hexadecimal digits.
 
-    It is that of the canonical JSON (`jsonequal.canonical`) of an object with `key`, `value` and,
-    where the record has them, `entityName` and `expireTime`. The times of creation and update are
-    left out: a service need not return them.
+    The hash is that of the canonical JSON (`jsonequal.canonical`) of an object with `key`, `value`
+    and, where the record has them, `entityName` and `expireTime`. The times of creation and update
+    are left out: a service need not return them.
     """
     return hashlib.sha256(canonical(_record(identity, found))).hexdigest()
 

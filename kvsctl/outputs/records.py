@@ -19,7 +19,7 @@ from kvsctl.slabs import FoundSlab, Slab, Successes, bodies_and_expiries, positi
 
 
 class MetadataField(Enum):
-    """A member that a printed record can have beside its value; the value is the member's name."""
+    """An optional member of a printed record. The enum value is the member's name."""
 
     CREATED = "createdAt"
     UPDATED = "updatedAt"
@@ -32,9 +32,9 @@ has line breaks, white space between its tokens is removed."""
 
 
 class Form(NamedTuple):
-    """A formatter, and what stands before and after all that it formats.
+    """A formatter, and the text before and after everything that it formats.
 
-    `skipped`: how many bytes the first text loses: a separator that stands before each record.
+    `skipped`: how many bytes to cut from the first text: the separator before each record.
     """
 
     format: Formatter
@@ -122,7 +122,7 @@ def _values_of(field: MetadataField, found: FoundSlab) -> Sequence[int | str | N
 
 
 def _texts(values: Sequence[int | str | None]) -> list[bytes]:
-    """Return the JSON of each value. Nearly always, all are converted at once, in less time."""
+    """Return the JSON of each value. Nearly always, all are converted at once, which is faster."""
     try:
         texts = orjson.dumps(values)[1:-1].split(b",")
     except TypeError:  # for example an integer of more than 64 bits
@@ -131,8 +131,8 @@ def _texts(values: Sequence[int | str | None]) -> list[bytes]:
 
 
 def _values(found: FoundSlab) -> list[bytes]:
-    """Return the values, each on one line. If none needs a change, none is copied."""
-    values = cast(list[bytes], found.values)  # for joining, a Raw is as good
+    """Return the values, each on one line. They are copied only if one needs a change."""
+    values = cast(list[bytes], found.values)  # a Raw can be joined, too
     return values if found.is_compact else [one_line(bytes(value)) for value in values]
 
 
@@ -173,9 +173,9 @@ def _text_bytes(text: Text) -> int:
 
 
 class _Waiting:
-    """How many records are in the last bytes that a sink was given.
+    """The number of records in the last bytes that a sink was given.
 
-    `before` is how many records it was given whose bytes are written.
+    `before` counts the records that the sink has certainly written.
     """
 
     def __init__(self, sink: ByteSink) -> None:
@@ -186,7 +186,7 @@ class _Waiting:
         self._without_text = 0
 
     def note(self, size: int, count: int) -> None:
-        """Note a text that the sink was given just now, with the records that end in it.
+        """Note the text that the sink was just given, and how many records end in it.
 
         Records without a text belong to the next one: a form may only count them.
         """
@@ -262,7 +262,7 @@ class RecordOutput:
         if isinstance(outcomes, Successes) and (found := outcomes.found) is not None:
             records, reorder = outcomes.records, self._reorder
             if isinstance(records, Slab) and isinstance(found, FoundSlab) and reorder is not None:
-                # Nearly all records are such: as `_take_found`, without its calls.
+                # Nearly always. The same as `_take_found`, without its calls.
                 start, count = records.position, len(records.keys)
                 text = Text(self._format(records, found), count)
                 self._write(reorder.add(start, text, start + count))
@@ -303,7 +303,7 @@ class RecordOutput:
     def close(self, *, is_whole: bool = True) -> None:
         """Write what is still held, and the end if the run is whole. The caller completes the sink.
 
-        Without its end, JSON is not valid, so that what is missing is noticed.
+        Without its end, JSON is not valid, so a reader notices that records are missing.
         """
         if self._reorder is not None and not self._leaves_gaps:
             self._write(self._reorder.drain())
@@ -317,7 +317,7 @@ class RecordOutput:
     def unwritten(self) -> int:
         """Return how many records the sink has lost, because it is broken. Call it after `close`.
 
-        A record that was written in part counts, and the few that were written with it.
+        A record that was written in part is counted, with the few in the same write.
         """
         return self._waiting.unwritten(self._sink.lost_bytes)
 

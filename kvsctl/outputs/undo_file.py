@@ -19,9 +19,9 @@ from kvsctl.outputs.names import require_new
 _WHAT = "the undo file"
 _TAIL_BYTES = 64 * 1024
 _MOST_LATEST = 10_000
-"""How many records may wait to be sent again, and be known to be in the file as they are."""
+"""How many records are remembered, to notice a record that is read again unchanged."""
 _START = b'{"key":'
-"""How every line begins."""
+"""The start of every line."""
 
 
 class UndoFile:
@@ -78,7 +78,7 @@ class UndoFile:
         except OSError as error:
             raise UsageError(f"cannot write to {self.path}: {error.strerror}") from error
         except UsageError:
-            self._leave()  # it is another's: it stays as it is, even without a whole line
+            self._leave()  # another program's: it stays as it is, even without a whole line
             raise
 
     def _leave(self) -> None:
@@ -87,7 +87,7 @@ class UndoFile:
             self._fd = None
 
     def _require_own(self) -> None:
-        """Raise UsageError if another program has written what is in the file."""
+        """Raise UsageError if another program has written the content of the file."""
         assert self._fd is not None  # noqa: S101
         if os.fstat(self._fd).st_size and not self._may_append:
             raise UsageError(f"{_WHAT} {self.path} was created by another program")
@@ -145,7 +145,7 @@ class UndoFile:
         except OSError as error:
             self._broken = StreamError(
                 f"cannot write to {_WHAT} {self.path}: {error.strerror}",
-                "What is in it has changed or was about to; nothing else has.",
+                "Only records in that file may have changed.",
             )
         finally:
             self._writing = None
@@ -166,7 +166,7 @@ class UndoFile:
 
 
 def record_line(identity: Identity, found: Found | None) -> bytes:
-    """Return a record as a line that `set` can load; without `found`, as one that names a key."""
+    """Return a record as a line that `set` can load; without `found`, a line with only its key."""
     entity = b"" if identity.entity is None else b',"entityName":' + string(identity.entity)
     if found is None:
         return b'{"key":%b%b}\n' % (string(identity.key), entity)
@@ -176,7 +176,7 @@ def record_line(identity: Identity, found: Found | None) -> bytes:
 
 
 def _whole_lines(fd: int) -> int:
-    """Return how many bytes the whole lines of a file have: a kill may have torn the last one."""
+    """Return the length of the whole lines of a file: a kill may have torn the last one."""
     end = os.fstat(fd).st_size
     while end:
         start = max(0, end - _TAIL_BYTES)
