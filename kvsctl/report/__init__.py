@@ -7,8 +7,8 @@
 - `summary`, `failures_table`, `advice`: the report for people.
 - `progress`: how far a run is, shown while it works.
 - `request_lines`, `problem_lines`: what else is shown during a run.
-- `failed`: what is shown of failed records besides their table.
-- `log`: what programs are shown during a run, in place of lines for people.
+- `failed`: what else is shown of failed records, below their table.
+- `log`: the log of a run for programs, in place of lines for people.
 - `dry_run`, `journal`: the reports of `--dry-run` and of `kvsctl journal show`.
 - `merging`: many reports as one.
 - `target`: what is shown of a target itself.

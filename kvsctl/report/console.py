@@ -28,13 +28,13 @@ _LINES: Final = 24
 class Environment(msgspec.Struct, frozen=True):
     """Where a command runs. A descriptor is None if the process was started without it.
 
-    `stdout_sink` returns what takes records in place of `stdout_fd`, for jobs that share stdout. It
-    is given a function to call when output was written or has failed. `display`: where a job that
-    is a part of a whole shows how far it is, whatever its own settings are.
+    `stdout_sink` returns a sink for records in place of `stdout_fd`, for jobs that share stdout.
+    Its argument is a function to call when output was written or has failed. `display`: where a job
+    that is part of another one shows how far it is, whatever its own settings are.
 
     `width` and `encoding` are those of stderr, as `stdout_width` and `stdout_encoding` are those of
     stdout. `can_redraw`: whether stderr is a terminal on which a line can be overwritten. `log`:
-    where programs read what is said, in place of stderr's lines.
+    the log for programs, in place of lines on stderr.
     """
 
     stdout_fd: int | None
@@ -78,9 +78,9 @@ class Environment(msgspec.Struct, frozen=True):
         )
 
     def terminal_size(self) -> tuple[int, int]:
-        """Return the columns and lines of the terminal now, as it may have been resized.
+        """Return the current columns and lines of the terminal, which may have been resized.
 
-        COLUMNS cannot make it wider than it is: its lines would wrap.
+        COLUMNS cannot make it wider than it is, because lines would wrap.
         """
         columns = lines = 0
         if self.stderr_fd is not None:
@@ -91,7 +91,7 @@ class Environment(msgspec.Struct, frozen=True):
 
     @property
     def is_in_foreground(self) -> bool:
-        """Whether the terminal is this process's to draw on, and not that of a shell before it."""
+        """Whether this process may draw on the terminal, because it is in the foreground."""
         if self.stderr_fd is None or not hasattr(os, "tcgetpgrp"):  # Windows has no such groups
             return True
         try:
@@ -116,7 +116,7 @@ class Environment(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, log=JsonLog(command, self.write_stderr_bytes))
 
     def note(self, text: str, hint: str | None = None) -> None:
-        """Say something on stderr, in the command's name. Text from outside must be `visible`."""
+        """Write a note to stderr, under the command's name. Text from outside must be `visible`."""
         if self.log is not None:
             self.log.log("note", message=text, hint=hint)
             return
@@ -125,7 +125,7 @@ class Environment(msgspec.Struct, frozen=True):
             self.write_line(hint)
 
     def say_stdin_is_read(self) -> None:
-        """Say on a terminal that the command waits for what is typed, and how to end that."""
+        """Note on a terminal that the command reads what is typed, and how to end that."""
         if self.stdin_is_terminal and self.stderr_is_terminal:
             self.note(f"reading stdin, {_END_OF_TYPING} ends")
 
@@ -139,13 +139,13 @@ class Environment(msgspec.Struct, frozen=True):
             return
         line = f"kvsctl: warning: {text}"
         if self.is_drawn_on:
-            from kvsctl.report.styled import wrapped  # few runs have anything to warn of
+            from kvsctl.report.styled import wrapped  # few runs have warnings
 
             line = wrapped(line, self.width)
         self.write_line(line)
 
     def fail(self, message: str, hint: str | None, status: ExitStatus | None = None) -> None:
-        """Write an error to stderr. `status`: the exit code, if no report says it."""
+        """Write an error to stderr. `status`: the exit code, if no report holds it."""
         if self.log is not None:
             self.log.fail(message, hint, status)
             return

@@ -57,7 +57,7 @@ def report_document(
     *,
     interrupted: bool = False,
 ) -> dict[str, Any]:
-    """Return all the members that the contract names, always, in the order of the contract.
+    """Return every member that the contract names, in the order of the contract.
 
     `shard` follows them if the run works on one part of the keys only.
     """
@@ -117,7 +117,7 @@ class ReportFile:
     def save(self, line: bytes) -> None:
         """Replace the file's content by the line. Raise StreamError if it cannot be written.
 
-        Nothing of the line stays then.
+        Then no part of the line stays in the file.
         """
         try:
             if self._is_file:
@@ -168,7 +168,7 @@ def failure_members(note: FailureNote) -> dict[str, Any]:
 def inputs_read(sources: Sequence[Source]) -> list[InputRead]:
     """Return each input file's name, and the format and compression that were detected.
 
-    Both are None for a file that was not read; the compression also for one that has none.
+    Both are None for a file that was not read; the compression is None if there is none.
     """
     return [
         {

@@ -22,8 +22,8 @@ class DryRun(msgspec.Struct, frozen=True):
     def enter(self, tally: Tally) -> None:
         """Set the counts of the report to the forecast's: what the run would do.
 
-        What a listing has found for it has not succeeded in anything: it is unsent, as is what a
-        run that was stopped has listed and not read.
+        Records that a listing found for the run count as unsent, not as succeeded, as do records
+        that a stopped run listed but did not read.
         """
         forecast = self.forecast
         tally.unsent += tally.succeeded - forecast.duplicates - forecast.expired

@@ -109,9 +109,9 @@ def _explained(group: FailureGroup, notes: Sequence[FailureNote]) -> list[Text]:
 
 
 def _examples(group: FailureGroup, notes: Sequence[FailureNote]) -> list[FailureNote]:
-    """Return the failures that stand for a code: of each cause the first, then the next ones.
+    """Return the examples of a code: the first failure of each cause, then the next ones.
 
-    Those that share their advice stand together, the first of all first.
+    Examples with the same advice are adjacent, and the very first one comes first.
     """
     alike = [note for note in notes if note.code == group.code] or [group.example]
     firsts = list({note.cause: note for note in reversed(alike)}.values())
@@ -130,7 +130,7 @@ def _place(note: FailureNote) -> str:
 
 
 def _source(note: FailureNote) -> str:
-    """Return where a record stood, with the installation if it is one of several."""
+    """Return the place of a record, with the installation if it is one of several."""
     if isinstance(note, InstallationFailure):
         return f"{note.source}, in {note.installation}"
     return note.source

@@ -74,7 +74,7 @@ def journal_lines(path: Path, journal: Journal, *, in_use: bool) -> list[str]:
 
 
 def _outcomes(counts: Mapping[str, int]) -> str:
-    """Return how many records ended in each way, without the ways that none did."""
+    """Return how many records had each outcome, without outcomes that none had."""
     shown = ", ".join(f"{counts[name]:,} {name}" for name in _COUNTS[1:5] if counts.get(name))
     return shown or "none yet"
 

@@ -37,7 +37,7 @@ def stderr_console(environment: Environment) -> Console:
 
 
 class _Text(StringIO):
-    """Text in memory, of which rich shall draw no line that the encoding of stdout lacks."""
+    """Text in memory. It has an encoding so that rich draws no lines that stdout cannot encode."""
 
     def __init__(self, encoding: str) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ def _console(file: object, width: int, *, has_colour: bool, is_terminal: bool) -
         file=cast(IO[str], file),
         width=width,
         color_system="standard" if has_colour else None,
-        # Without a terminal rich would drop all styles, also if FORCE_COLOR asks for them.
+        # Without a terminal rich would drop all styles, even if FORCE_COLOR asks for them.
         force_terminal=is_terminal,
         no_color=not has_colour,
         markup=False,

@@ -29,7 +29,7 @@ def is_unicode(encoding: str) -> bool:
 
 
 def separator_of(environment: Environment) -> str:
-    """Return what stands between the parts of a line on stderr."""
+    """Return the separator between the parts of a line on stderr."""
     return " · " if is_unicode(environment.encoding) else ", "
 
 
@@ -84,8 +84,8 @@ def _end_of_row(cells: list[Span], start: int, width: int) -> int:
 def wrapped(text: str, width: int) -> str:
     """Return printable text whose lines are broken between words to take at most `width` columns.
 
-    A word that is wider has a line of its own and stays whole, so that it can be copied. What
-    continues a line is indented by two columns more.
+    A word that is wider has a line of its own and stays whole, so that it can be copied.
+    Continuation lines are indented by two more columns.
     """
     return "\n".join(row for line in text.split("\n") for row in _wrapped_line(line, width))
 

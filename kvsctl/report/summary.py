@@ -24,11 +24,12 @@ STARTS_OVER: Final = (
 
 
 class EarlyEnd(NamedTuple):
-    """How far a run came that ended early.
+    """How far a run came before it ended early.
 
     `fraction_read`: how much of the input was read, from 0 to 1; None if its size is unknown.
     `is_resumable`: whether a journal lets the same command resume the run. `takes_journal`: whether
-    the command can have one. `only_the_rest`: what to do, if the same command does what is left.
+    the command can have one. `only_the_rest`: what to do, if the same command does only what is
+    left.
     """
 
     fraction_read: float | None
@@ -49,7 +50,7 @@ def summary(
 ) -> str:
     """Return the target, a line of totals, and notes on what the totals do not show.
 
-    `earlier`: how many of the records were settled before these seconds.
+    `earlier`: how many of the records were settled before, outside `elapsed_seconds`.
 
     With `dry_run`, return what the run would need. Text from outside is escaped. No line is
     wider than a terminal; in a log each of the three stays on one line.
@@ -177,7 +178,7 @@ def _skipped_parts(tally: Tally) -> list[Span]:
 
 
 def most_parts(dry_run: DryRun) -> list[Span]:
-    """Return in few words what a run that writes would need at most."""
+    """Return in a few words what a run that writes would need at most."""
     forecast = dry_run.forecast
     requests, units = forecast.reads + forecast.requests, forecast.units
     return [
@@ -204,7 +205,7 @@ def _needs(dry_run: DryRun) -> list[Span]:
 
 
 def _needs_of_reading_first(dry_run: DryRun) -> list[Span]:
-    """Return what a run would need that reads records to find out which of them it writes."""
+    """Return what a run would need if it reads records first, to find out which to write."""
     forecast = dry_run.forecast
     reads = f"{forecast.reads:,} {plural('request', forecast.reads)} to read"
     return [

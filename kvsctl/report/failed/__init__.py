@@ -1,4 +1,4 @@
-"""What is shown of failed records besides their table.
+"""What else is shown of failed records, below their table.
 
 - `retry_line`: the command that retries them.
 """

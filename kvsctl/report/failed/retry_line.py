@@ -19,7 +19,7 @@ _MOST_CHARACTERS: Final = 1000
 """The length of the longest line that is shown."""
 _MOST_NAMES: Final = 99
 _PLACE: Final = re.compile(r"\{\w+\}")
-"""What becomes the name of a part in the name of a file."""
+"""A placeholder for the name of a part, in the name of a file."""
 _JSON_LINES: Final = (".jsonl", ".ndjson")
 """Suffixes of files that are read as JSON Lines, whatever they hold."""
 
@@ -27,14 +27,14 @@ _JSON_LINES: Final = (".jsonl", ".ndjson")
 class RetryWords(msgspec.Struct, frozen=True):
     """The words of a command line that retry lines are made of, without any value or token.
 
-    `verb`: the command that takes failed records; None if only the command itself may retry them,
-    as it chooses them and guards what it does. `options`: where and how it works; None if they are
-    secret. `defaults`: options for what a record does not say itself, as one that is written in
-    place of a line that could not be read. `whole`: the words of the command itself, of one store
-    without `--failures`; None if it cannot be repeated as it is. `retrying`: what is added to them
-    to retry the failures in its journal; empty if it has none. `anew`: what is added to the command
-    so that it works on all installations that are left, if it has a ledger. `takes_keys`: failed
-    keys may be arguments of `verb`. `failures_name`: a name for `--failures`, if it was not given.
+    `verb`: the command that takes failed records; None if only the original command may retry them,
+    because it chooses and guards them. `options`: where and how `verb` works; None if they are
+    secret. `defaults`: options for members that a record lacks, such as one written in place of an
+    unreadable line. `whole`: the words of the original command, on one store without `--failures`;
+    None if it cannot be repeated as it is. `retrying`: words to add to `whole` to retry the
+    failures in its journal; empty if it has none. `anew`: words to add so that the command works on
+    all installations that are left, if it has a ledger. `takes_keys`: failed keys can be arguments
+    of `verb`. `failures_name`: a name for `--failures`, if it was not given.
     """
 
     verb: str | None
@@ -50,8 +50,8 @@ class RetryWords(msgspec.Struct, frozen=True):
 class FailuresKept(NamedTuple):
     """The failures file. `has_raw`: some of its lines hold input that could not be read.
 
-    `is_complete`: no later run of the same job will continue it. `files`: the files of parts that
-    are read one by one; None: `path` is what is read, even if it has `{installation}` in its name.
+    `is_complete`: no later run of the same job will continue it. `files`: the files of parts, to be
+    read one by one; None: `path` itself is read, even if it has `{installation}` in its name.
     `lacks_some`: some installations have no such file.
     """
 
@@ -68,7 +68,7 @@ _INEXACT: Final = (
 
 
 class _Way(NamedTuple):
-    """One way to retry: what it does, as a line for a shell, or in words if no line can be shown.
+    """One way to retry: what it does, lines for a shell, and words in case no line can be shown.
 
     `lines`: the best one first. `in_words` may be empty.
     """
@@ -120,7 +120,7 @@ def _line(way: _Way) -> str | None:
 
 
 def _shown(before: str, way: _Way, *, is_apart: bool = False) -> list[str]:
-    """Return the lines that show a way, after a sentence; `is_apart`: which has its own line."""
+    """Return the lines that show a way, after a sentence. `is_apart`: that has its own line."""
     line = _line(way)
     if line is not None:
         doing = f"{way.does}:"
@@ -131,7 +131,7 @@ def _shown(before: str, way: _Way, *, is_apart: bool = False) -> list[str]:
 
 
 def _by_itself(words: RetryWords) -> _Way:
-    """Return how the command itself retries what failed."""
+    """Return how the original command retries what failed."""
     if words.whole is None:
         return _Way(_FAILED, ())
     again = " ".join(["run the same command", *(["with"] if words.retrying else ["again"])])
@@ -140,13 +140,13 @@ def _by_itself(words: RetryWords) -> _Way:
 
 
 def _of_the_input(words: RetryWords) -> _Way:
-    """Return the same, as one of two ways: the other one is the failures file."""
+    """Return the same, as one of two ways; the other is the failures file."""
     way = _by_itself(words)
     return way._replace(does=f"{_FAILED}, as it is in the input")
 
 
 def _on_all_installations(words: RetryWords) -> _Way:
-    """Return how the command itself is repeated, as some installations have no failures file."""
+    """Return how to repeat the original command: some installations have no failures file."""
     if words.anew:
         does = f"{_FAILED} and what was not begun"
         return _Way(does, (), " ".join([f"{does}, run the same command with", *words.anew]) + ".")
@@ -157,7 +157,7 @@ def _on_all_installations(words: RetryWords) -> _Way:
 
 
 def _by_file(words: RetryWords, verb: str, kept: FailuresKept, *, is_other: bool) -> _Way:
-    """Return how the records of the failures file are retried; `is_other`: as another way."""
+    """Return how to retry the records of the failures file. `is_other`: as a second way."""
     does = "To retry them from there, once they are corrected" if is_other else _FAILED
     in_words = f"Retry them with {_command(verb, *words.defaults, '-f')}."
     files = [kept.path] if kept.files is None else kept.files
@@ -170,7 +170,7 @@ def _by_file(words: RetryWords, verb: str, kept: FailuresKept, *, is_other: bool
 
 
 def _by_keys(words: RetryWords, verb: str, tally: Tally) -> _Way:
-    """Return how failed keys are retried, without a line if they are many or of several kinds.
+    """Return how to retry failed keys, without a line if there are many or several kinds.
 
     Keys that a terminal cannot show are written as JSON strings, and piped.
     """
@@ -190,7 +190,7 @@ def _by_keys(words: RetryWords, verb: str, tally: Tally) -> _Way:
 
 
 def _all_again(words: RetryWords, folder: Path) -> _Way:
-    """Return how all of the input is sent again, so that what fails is kept."""
+    """Return how to send all of the input again, and keep what fails."""
     name = _free_name(Path(words.failures_name), folder)
     if words.whole is None or name is None:
         return _Way(_FAILED, ())
@@ -210,7 +210,7 @@ def _command(*words: str) -> str:
 def _free_name(path: Path, folder: Path) -> Path | None:
     """Return the path, or one with a number if it exists: `failed-2.jsonl`.
 
-    A name with `{shard}` or `{installation}` exists if that of any part does.
+    A name with `{shard}` or `{installation}` exists if the file of any part does.
     """
     names = (path, *(path.with_stem(f"{path.stem}-{number}") for number in range(2, _MOST_NAMES)))
     return next((name for name in names if not any(folder.glob(_PLACE.sub("*", str(name))))), None)

@@ -2,6 +2,6 @@
 
 - `listed`: what `kvsctl installations` prints.
 - `ends`: how the work on each ended.
-- `source`: how the store was read that all are compared with.
+- `source`: how reading went of the store that all are compared with.
 - `table`: a line for each, for people.
 """

@@ -43,7 +43,7 @@ class InstallationEnd(msgspec.Struct, frozen=True, gc=False):
         return line | counts | {"units": units} | found
 
     def after(self, earlier: "InstallationEnd") -> "InstallationEnd":
-        """Return how it ended, with what an earlier part of the work has counted."""
+        """Return this end, with the counts and the time of an earlier part of the work added."""
         if not earlier.counts:
             return self
         counts = tuple(map(add, earlier.counts, self.counts or (0,) * len(COUNTS)))

@@ -20,7 +20,7 @@ class Listed(NamedTuple):
 
 
 def lines_of(rows: Sequence[Listed]) -> bytes:
-    """Return lines of JSON, which `--installations-file` reads. What is not known is left out."""
+    """Return lines of JSON, which `--installations-file` reads. Unknown members are left out."""
     members = (
         {n: value for n, value in row._asdict().items() if value is not None} for row in rows
     )
@@ -32,7 +32,7 @@ def _known(row: Listed) -> dict[str, str]:
 
 
 def table_of(rows: Sequence[Listed], environment: Environment) -> bytes:
-    """Return a table. Texts from outside are escaped, and what stdout cannot encode, too."""
+    """Return a table. Text from outside is escaped, and characters that stdout cannot encode."""
     cells = [
         _HEADER,
         *((visible(r.installation), _cell(r.version), _cell(r.context or r.url)) for r in rows),

@@ -1,4 +1,4 @@
-"""How the store was read that all installations are compared with."""
+"""How reading went of the store that all installations are compared with."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from kvsctl.texts import counted
 
 
 def source_members(name: str, tally: Tally, elapsed_seconds: float) -> dict[str, Any]:
-    """Return the members of the JSON report. The sums of the report do not have them."""
+    """Return the members of the JSON report. The sums of the report do not include them."""
     return {
         "target": name,
         "records": tally.records,

@@ -12,7 +12,7 @@ from kvsctl.report.summary import plural
 
 _SHOWN: Final = 20
 _MOST_DIFFERENT: Final = 10
-"""How many records that differ are named at most."""
+"""The most records that differ that are named."""
 
 
 def print_lines(
@@ -49,7 +49,7 @@ def print_different(environment: Environment, lines: Sequence[InstallationEnd]) 
 
 
 def _rank(line: InstallationEnd) -> tuple[int, int]:
-    """Return where a line stands: failed ones first, then by size, not begun ones last."""
+    """Return the rank of a line: failed ones first, then by size, not begun ones last."""
     kind = 2 if line.exit_code is None else 1 if line.exit_code == 0 else 0
     return kind, -line.count("records")
 

@@ -1,4 +1,4 @@
-"""Log that a run has started, and choose what shows its requests."""
+"""Log that a run has started, and choose the listeners that show its requests."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from kvsctl.report.request_lines import RequestLines
 def log_start(
     environment: Environment, about: About, *, is_quiet: bool, verbosity: int
 ) -> Sequence[Listener]:
-    """Log the start of a run, if there is a log. Return what logs or shows its requests."""
+    """Log the start of a run, if there is a log. Return listeners that log or show requests."""
     log = environment.log
     if log is None:
         return [RequestLines(environment.write_line)] if verbosity else []

@@ -29,10 +29,10 @@ _HINT: Final = "Give it files that --report wrote."
 
 
 def checked_report(document: object, name: str) -> dict[str, Any]:
-    """Return a document if it is a report that adds up. `name`: how messages call it.
+    """Return a document if it is a report that adds up. `name`: its name in messages.
 
     Raise UsageError for other documents, for reports of a newer schema, and for a report whose
-    records have not one outcome each.
+    records do not have one outcome each.
     """
     if not isinstance(document, dict):
         raise UsageError(f"{name}: not a report", _HINT)

@@ -1,7 +1,7 @@
 """Many reports as one, so that the sum of the parts reads like the report of the whole.
 
-In which order reports are added, and in which groups, makes no difference, except to the order of
-lists. The sum of one report is that report.
+The order and the grouping of reports make no difference, except to the order of lists. The sum of
+one report is that report.
 """
 
 from collections import Counter
@@ -47,8 +47,8 @@ def merged(reports: Sequence[_Report]) -> dict[str, Any]:
     """Return the sum of reports, as a report. There must be at least one.
 
     Counts, units, bytes and costs add up; the exit code is the gravest; the time is that from the
-    first start to the last end. The first failures are listed, in the order of the reports. A
-    member that is the same in all of them stays, as far as it says nothing about a sum.
+    first start to the last end. The first failures are listed, in the order of the reports. Another
+    member stays if it is the same in all of them.
 
     Raise UsageError for a mixture of dry runs and others. Each report must have passed
     `checked_report`, or come from this version of kvsctl.
@@ -81,7 +81,7 @@ def merged(reports: Sequence[_Report]) -> dict[str, Any]:
 
 
 def _further_members(reports: Sequence[_Report], document: _Report) -> dict[str, Any]:
-    """Return the members that only some reports have, in the order in which they are met."""
+    """Return members that not every report must have, in order of appearance."""
     names = dict.fromkeys(name for report in reports for name in report if name not in document)
     further = {}
     for name in names:
@@ -145,4 +145,4 @@ _ADDED: Final[Mapping[str, Callable[[Any], Any]]] = {
     "least_s": max,
     "cost_usd": _total_usd,
 }
-"""How members are added that not every report has. Others stay if all reports agree on them."""
+"""How to add members that not every report has. Others stay if all reports agree on them."""

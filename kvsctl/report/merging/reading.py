@@ -19,7 +19,7 @@ _BLANK: Final = re.compile(r"[ \t\r\n]*")
 def read_reports(paths: Sequence[Path]) -> list[dict[str, Any]]:
     """Return the reports in files, in order. `-` is stdin.
 
-    Raise UsageError if a file cannot be read, is given twice, or holds something else than reports.
+    Raise UsageError if a file cannot be read, is given twice, or holds anything but reports.
     """
     _require_each_once(paths)
     return [report for path in paths for report in reports_in(_content(path), _name(path))]
@@ -28,7 +28,7 @@ def read_reports(paths: Sequence[Path]) -> list[dict[str, Any]]:
 def reports_in(content: bytes, name: str) -> list[dict[str, Any]]:
     """Return the reports in a file: one or more JSON documents, such as JSON Lines.
 
-    Raise UsageError if there are none, or something else. `name`: how messages call the file.
+    Raise UsageError if there are none, or anything else. `name`: the file's name in messages.
     """
     if depth_exceeds(content, PARSER_DEPTH):
         raise UsageError(f"{name}: not a report", _HINT)

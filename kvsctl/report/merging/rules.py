@@ -25,10 +25,9 @@ def are_rules(value: object) -> bool:
 
 
 def merged_rules(lists: Sequence[Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
-    """Return each rule once, with the sums of its members, in the order in which they are met.
+    """Return each rule once, with the sums of its members, in order of appearance.
 
-    The rules must be such that `are_rules` is true of each list. Another member stays if it is the
-    same in all reports.
+    `are_rules` must be true of each list. Another member stays if it is the same in all reports.
     """
     parts: dict[tuple[object, ...], list[Mapping[str, Any]]] = {}
     for rule in (rule for rules in lists for rule in rules):

@@ -3,10 +3,10 @@
 - `standing`: what is known of a run at one moment.
 - `following`: follow a run by its tally and its waits.
 - `estimate`: how much is done, and how long the rest takes.
-- `pauses`: why a run does nothing, in a few words.
+- `pauses`: why a run is idle, in a few words.
 - `line`: a standing as one line, which fits the terminal and keeps steady.
 - `painter`: draw rows at the end of what a terminal shows, and erase them.
-- `board`: follow a job that has many parts at work.
+- `board`: follow a job with many parts at work.
 - `terminal`: show runs on a terminal.
-- `heartbeat`: say how far a run is in a log.
+- `heartbeat`: log how far a run is.
 """

@@ -1,4 +1,4 @@
-"""Follow a job that has many parts at work: all of them as one, and each by itself."""
+"""Follow a job with many parts at work: all of them as one, and each by itself."""
 
 import threading
 import time
@@ -15,9 +15,9 @@ from kvsctl.report.progress.standing import Followed, Standing
 class Board:
     """Follows a job that has `total` parts to work on, each called a `noun`.
 
-    `finished`: how many parts more earlier runs have finished, whose records are in the tally.
+    `finished`: how many other parts earlier runs have finished; their records are in the tally.
     `tally` counts the parts that have ended, and `ended` returns how many of them are done. A part
-    that begins takes the row of one that has ended, so that the others keep theirs. Parts may begin
+    that begins takes the row of one that has ended, so that the others keep theirs. Parts can begin
     and end in any thread.
     """
 
@@ -45,7 +45,7 @@ class Board:
         self._at_work: list[Followed | None] = []
         self._count = self._count_before = settled_of(tally)
         self._earlier = self._listed = 0
-        """Of the parts that have ended: records that earlier runs have settled, and keys listed."""
+        """In parts that have ended: records that earlier runs have settled, and keys listed."""
         self._rate = Rate(self._began_at, self._count)
         self._listing_rate = Rate(self._began_at, 0)
         self._end = SteadyEnd()
@@ -86,9 +86,9 @@ class Board:
         seconds = None
         stuck = sum(_is_stuck(part) for part in parts)
         if done and stuck and stuck == len(parts):
-            self._end.seconds_left(now, None)  # nothing says when they continue
+            self._end.seconds_left(now, None)  # it is unknown when they continue
         elif done:
-            # Its parts know their quotas: it does not end before the last of those at work.
+            # Parts know their quotas, and the job does not end before its last part at work.
             longest = max((part.seconds_left or 0.0 for part in parts), default=0.0)
             by_share = (now - self._began_at) * (1 - done) / done
             seconds = self._end.seconds_left(now, max(longest, by_share))
@@ -109,10 +109,10 @@ class Board:
         )
 
     def parts(self) -> Sequence[Standing]:
-        """Return how far each part is that is at work. See Followed."""
+        """Return how far each part at work is. See Followed."""
         return [one.standing() for one in list(self._at_work) if one is not None]
 
 
 def _is_stuck(part: Standing) -> bool:
-    """Return whether a part waits, and nothing says how long it takes."""
+    """Return whether a part waits for an unknown time."""
     return part.pause is not None and part.seconds_left is None and not part.is_listed

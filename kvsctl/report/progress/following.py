@@ -24,23 +24,23 @@ from kvsctl.report.progress.pauses import pause_of, seconds_text
 from kvsctl.report.progress.standing import Pause, Standing
 
 _RATE_SECONDS: Final = 60.0
-"""The rate is averaged over a minute, as a run that keeps to a quota works in bursts."""
+"""The rate is averaged over a minute, because a run that keeps to a quota works in bursts."""
 _STILL_SECONDS: Final = 1.0
-"""A pause is shown once nothing was settled for so long."""
+"""A pause is shown once nothing was settled for this long."""
 _SILENT_SECONDS: Final = 3.0
-"""An answer that takes longer is a pause, too."""
+"""Waiting longer than this for an answer is a pause, too."""
 _PLACE_COLUMNS: Final = 30
 _OUTAGES: Final = frozenset({WaitReason.UNREACHABLE, WaitReason.FAILING, WaitReason.RETRYING})
-"""While nothing is settled for one of these reasons, the time left stands still."""
+"""While nothing is settled for one of these reasons, the time left does not change."""
 
 
 class Input(msgspec.Struct, frozen=True):
     """What is known of a run's input.
 
     `fraction_read` returns how much was read, from 0 to 1, or None. `passed` returns how many of
-    the records that were read an earlier run has settled, so that they are not read again by this
-    run. `records` is how many records this run will work on, if that is known. `is_listing`: the
-    run reads pages of a store. `lists_only`: what it lists is not settled yet.
+    the records read were settled by an earlier run, so that this run does not count them. `records`
+    is how many records this run will work on, if that is known. `is_listing`: the run reads pages
+    of a store. `lists_only`: what it lists is not settled yet.
     """
 
     fraction_read: Callable[[], float | None] = lambda: None
@@ -69,8 +69,8 @@ class Rate:
 class Following:
     """Follows a run. It is a listener, but it counts nothing itself: `tally` does.
 
-    `pace` and `batch_records` say how fast the run may be. `in_flight` returns how many requests
-    are in flight. Create it when the run begins. Other threads may ask for its standing.
+    `pace` and `batch_records` limit the speed of the run. `in_flight` returns how many requests are
+    in flight. Create it when the run begins. Other threads can call `standing`.
     """
 
     wants = frozenset({Waiting, PageListed, RequestEnded})
@@ -97,7 +97,7 @@ class Following:
         self._records_before = tally.records
         self._settled_before = settled_of(tally)
         self._requests = self._units_read = self._units_write = 0
-        """Of requests that did not fail: retries say nothing of the records that are left."""
+        """Only of requests that did not fail: retries say nothing about the records left."""
         self._pages = self._listed = 0
         self._prefix = ""
         self._waiting: Waiting | None = None

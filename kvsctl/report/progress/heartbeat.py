@@ -1,4 +1,4 @@
-"""Say how far a run is in a log: a line per minute."""
+"""Log how far a run is: a line per minute."""
 
 import asyncio
 from collections.abc import Iterator

@@ -10,21 +10,21 @@ from kvsctl.texts import counted
 
 _GAP: Final = "  "
 _BARS: Final = ((110, 24), (70, 8))
-"""How many columns the bar has on terminals of at least so many."""
+"""The least columns of a terminal, and how many of them the bar takes."""
 _PAUSE: Final = 1
 """The rank of the reason of a pause: it is truncated rather than left out."""
 _LEAST_PAUSE: Final = 8
 
 
 class _Part(NamedTuple):
-    """A part of a line. Of a line that is too long, the part with the largest `rank` goes first."""
+    """A part of a line. If it is too long, the part with the largest `rank` is dropped first."""
 
     spans: list[Span]
     rank: int
 
 
 class Lines:
-    """Makes lines of standings. A number that becomes shorter keeps its place.
+    """Formats standings as lines. A number that becomes shorter keeps its width.
 
     `encoding`: that of stderr.
     """
@@ -119,7 +119,7 @@ def heartbeat_text(standing: Standing) -> str:
 
 
 def _left_text(standing: Standing, seconds: float) -> str:
-    """Return how long the rest takes: `2:03 left`, or `over 2:03 left` if that is the least."""
+    """Return how long the rest takes: `2:03 left`, or `over 2:03 left` if it may be longer."""
     return f"{'over ' if standing.is_least else ''}{clock_text(seconds)} left"
 
 
@@ -129,7 +129,7 @@ def percent_text(done: float) -> str:
 
 
 def rate_text(rate: float) -> str:
-    """Return records per second with two digits that count: more would never stand still."""
+    """Return records per second with two significant digits: more would change all the time."""
     if rate >= 99.5:
         digits = len(str(int(rate))) - 2
         rate = round(rate, -digits)

@@ -2,7 +2,7 @@
 
 The terminal's modes are never changed: the cursor stays visible, lines wrap, input is shown. So a
 process that is killed leaves nothing to repair. After each drawing the cursor is at the beginning
-of the first row. Whatever a resize does to the rows, they are behind the cursor, where the next
+of the first row. Whatever a resize does to the rows, they are after the cursor, where the next
 drawing replaces them and the end erases them. No row reaches the last column, where terminals
 differ.
 """
@@ -19,22 +19,22 @@ from kvsctl.report.styled import Span, row_text
 from kvsctl.service.auth.terminal_use import drawn_on, is_lent
 
 _FIRST_SECONDS: Final = 0.3
-"""A run that ends sooner draws nothing: it would only flicker."""
+"""A shorter run draws nothing: it would only flicker."""
 _REDRAW_SECONDS: Final = 0.5
 _BYTES_PER_SECOND: Final = 800
-"""What a slow link takes without falling behind: many rows are drawn less often."""
+"""The rate that a slow link can carry: many rows are drawn less often."""
 _STOP_SECONDS: Final = 1.0
-"""Ctrl-Z waits for a drawing no longer than this: the terminal may take no output."""
+"""Ctrl-Z waits for a drawing no longer than this: the terminal may accept no output."""
 _ERASE_BELOW: Final = "\x1b[J"
 _ERASE_ALL: Final = f"\r\x1b[K\x1b[C{_ERASE_BELOW}\r"
-"""Erase all rows. tmux would keep them in its history if all was erased from a screen's first place
-on: so the first row is erased by itself, and the others from its second place on.
+"""Erase all rows. tmux would keep them in its history if all were erased from a screen's first cell
+on: so the first row is erased by itself, and the others from its second cell on.
 """
 _ERASE_RIGHT: Final = "\x1b[K"
 _LEAST_COLUMNS: Final = 2
 
 Rows: TypeAlias = Callable[[int, int], Sequence[list[Span]]]
-"""Returns the rows to draw, each of at most so many columns, and at most so many rows."""
+"""Returns the rows to draw, for a number of columns and a number of rows at most."""
 
 
 class Painter:
@@ -42,7 +42,7 @@ class Painter:
 
     Nothing is written while nothing changes, while the process is in the background, or while a
     token command uses the terminal. Ctrl-Z erases the rows, and `fg` draws them again. A terminal
-    that takes no output holds back the thread, not the run.
+    that accepts no output blocks the thread, not the run.
     """
 
     def __init__(self, environment: Environment, rows: Rows) -> None:
@@ -88,7 +88,7 @@ class Painter:
             if self._is_over.is_set() or is_lent() or columns < _LEAST_COLUMNS:
                 return
             if not environment.is_in_foreground:
-                self._drawn = None  # whoever is in the foreground writes where the rows were
+                self._drawn = None  # the process in the foreground writes over the rows
                 return
             rows = self._rows(columns - 1, max(1, lines - 1))
             texts = [row_text(row, environment) for row in rows]
@@ -138,8 +138,8 @@ def pause_after(drawing: str, encoding: str) -> float:
 def _stops_handled(stop: Callable[[], None]) -> Iterator[None]:
     """Call `stop` inside the block for each Ctrl-Z, with the default action in place.
 
-    Only the main thread can handle signals, and Windows has no such one. A process that ignores it,
-    or handles it otherwise, continues to do so.
+    Only the main thread can handle signals, and Windows has no SIGTSTP. A process that ignores it,
+    or handles it in another way, continues to do so.
     """
     is_main = threading.current_thread() is threading.main_thread()
     number = getattr(signal, "SIGTSTP", None)

@@ -1,4 +1,4 @@
-"""Why a run does nothing, in a few words."""
+"""Why a run is idle, in a few words."""
 
 import math
 from typing import Final
@@ -9,11 +9,11 @@ from kvsctl.report.progress.standing import Pause
 
 _DETAIL_COLUMNS: Final = 40
 _MINUTES_FROM: Final = 100
-"""From so many seconds on, a time is shown in minutes."""
+"""A time of at least this many seconds is shown in minutes."""
 
 
 def pause_of(waiting: Waiting, seconds_left: float) -> Pause | None:
-    """Return why a run waits for `seconds_left` more; 0: the wait is over, and nothing has come."""
+    """Return why a run waits for `seconds_left` more; 0: the wait is over, but nothing arrived."""
     left = seconds_text(seconds_left)
     if waiting.reason in (WaitReason.QUOTA, WaitReason.RETRYING):
         what = "for quota" if waiting.reason is WaitReason.QUOTA else "to retry"

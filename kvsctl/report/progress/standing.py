@@ -8,21 +8,21 @@ import msgspec
 
 
 class Pause(NamedTuple):
-    """Why a run does nothing: `waiting 48 s for quota`. `then`: what happens next, or nothing."""
+    """Why a run is idle: `waiting 48 s for quota`. `then`: what happens next, or nothing."""
 
     reason: str
     then: str = ""
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """How far a run is. `label`: what it is called. Texts are printable.
+    """How far a run is. `label`: its name. Texts are printable.
 
     `count` records of `noun` are settled, by this run and by earlier runs of the job. `done` is
     their part of the whole, from 0 to 1, and `seconds_left` the time that the rest takes; None:
     unknown. `rate` is in records per second. A listing has read `pages`, the last at `place`.
-    `is_least`: the rest may take longer than that, as the quota of the service is not known yet.
-    `is_listed`: what is counted was listed, and is not settled. `parts` says how many of the parts
-    of a job have ended. `earlier`: how many of the records earlier runs have settled.
+    `is_least`: the rest may take longer, because the quota of the service is not known yet.
+    `is_listed`: the counted records were listed, and are not settled. `parts` says how many of the
+    parts of a job have ended. `earlier`: how many of the records were settled by earlier runs.
     """
 
     label: str
@@ -50,7 +50,7 @@ class Followed(Protocol):
         ...
 
     def parts(self) -> Sequence[Standing]:
-        """Return how far each of its parts is that is at work, if it has parts."""
+        """Return how far each of its parts at work is, if it has parts."""
         ...
 
 
@@ -64,8 +64,8 @@ class Shows(Protocol):
 
 
 class Display(Shows, Protocol):
-    """Where it is shown how far runs are, and where lines for people can be written."""
+    """Shows how far runs are, and writes lines for people."""
 
     def write_above(self, text: str) -> None:
-        """Write a line of printable text in the command's name, above what is drawn."""
+        """Write a line of printable text under the command's name, above what is drawn."""
         ...

@@ -1,4 +1,4 @@
-"""Show how far runs are at the end of what a terminal shows."""
+"""Show how far runs are, in the last rows of a terminal."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

@@ -23,12 +23,12 @@ _MARKS: Final = {
 _MOST_PARTS: Final = 20
 _PART_COLUMNS: Final = 60
 _SAME_COLUMNS: Final = 15
-"""How much is shown of what is the same, before what differs in a long text."""
+"""How much equal text is shown before the first difference of long texts."""
 _NOTHING: Final = "(none)"
 
 
 def on_stdout(environment: Environment) -> Environment:
-    """Return the environment as it is for text that is written to stdout."""
+    """Return the environment for text that is written to stdout."""
     return structs.replace(
         environment,
         can_redraw=environment.stdout_is_terminal,
@@ -67,7 +67,7 @@ def _part(part: Part) -> str:
 
 
 def _start_of(left: bytes, right: bytes) -> int:
-    """Return from where to show two texts, so that what differs is seen, although they are long."""
+    """Return where to start showing two long texts, so that the first difference is visible."""
     one, other = one_line(left).decode(), one_line(right).decode()
     if max(len(one), len(other)) <= _PART_COLUMNS:
         return 0
@@ -105,7 +105,7 @@ class Differing(msgspec.Struct, frozen=True, gc=False):
 
     @classmethod
     def of(cls, difference: Difference) -> Self:
-        """Return what a report names of a difference."""
+        """Return a difference without its values."""
         entry = difference.entry
         return cls(difference.change, entry.key, entry.entity or None)
 
@@ -122,9 +122,9 @@ class Differing(msgspec.Struct, frozen=True, gc=False):
 
 
 class Finding(msgspec.Struct, frozen=True, gc=False):
-    """What the verification of one of several exports has found.
+    """The result of verifying one of several exports.
 
-    `damage`: how it differs from its manifest; None: not at all. `different`: the first records
+    `damage`: how it differs from its manifest; None: it does not. `different`: the first records
     that differ from the store; None: it was not compared with one.
     """
 

@@ -17,8 +17,8 @@ from kvsctl.report.summary import count_parts, most_parts, record_parts
 class RuleReport(msgspec.Struct):
     """A rule, and the totals of the records that it settled.
 
-    `name` None: the job has no other rule, and nothing is reported of it. `ttl`: what its records
-    get, if it does not delete them. `kept` are the latest records of groups, which it kept.
+    `name` None: it is the only rule of the job, and is not reported. `ttl`: what its records get,
+    if it does not delete them. `kept`: how many records it kept, as the latest of their groups.
     `dry_run`: what the rule would need, if nothing was changed.
     """
 

@@ -42,8 +42,8 @@ def renderer(
 ) -> Callable[[Account, bool], bytes]:
     """Return a function that returns what is printed of an account.
 
-    Its second argument: whether nothing is missing. At most `top` prefixes have a row. With an
-    `installation`, the account is one of several, and named.
+    Its second argument: whether the account is complete. At most `top` prefixes have a row. With an
+    `installation`, the account is one of several, and names it.
     """
 
     def render(account: Account, is_complete: bool) -> bytes:
@@ -197,7 +197,7 @@ def size_text(size: int) -> str:
 
 
 def _percent(share: float) -> str:
-    """Return a share in percent: 0% and 100% only if it is none and all."""
+    """Return a share in percent: 0% only for nothing, and 100% only for everything."""
     if 0 < share < 0.01:
         return "<1%"
     return ">99%" if 0.99 < share < 1 else f"{share:.0%}"

@@ -19,7 +19,7 @@ from kvsctl.report.summary import plural, total_of_units
 from kvsctl.texts import utc_text
 
 MOST_SHOWN: Final = 10
-"""How many records that differ from the store, or could not be read, are named at most."""
+"""The most records that are named because they differ from the store, or could not be read."""
 
 
 class Against(msgspec.Struct, frozen=True):
@@ -33,7 +33,7 @@ class Against(msgspec.Struct, frozen=True):
 
 
 class Verified(msgspec.Struct, frozen=True):
-    """An export that was compared with its manifest. `damage`: how it differs; None: not at all.
+    """An export that was compared with its manifest. `damage`: how it differs; None: it does not.
 
     `against`: the store that it was also compared with.
     """
@@ -53,7 +53,7 @@ class Verified(msgspec.Struct, frozen=True):
 
     @property
     def finding(self) -> Finding:
-        """What the line of its installation has, if it is one of several."""
+        """The finding for the line of its installation, if it is one of several."""
         return Finding(self.damage, None if self.against is None else self.against.different)
 
 
@@ -160,7 +160,7 @@ def _covered(facts: Facts) -> str:
 
 
 def _selector(name: str, value: Any) -> list[str]:
-    """Return a selector as it was given. Entities are named apart."""
+    """Return a selector as it was given; nothing for entities, which are named separately."""
     if name in ("entity", "plain"):
         return []
     if name == "prefix":

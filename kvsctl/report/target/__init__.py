@@ -1,6 +1,6 @@
 """What is shown of a target itself.
 
 - `ping`: whether it answers.
-- `settings`: settings with where they come from, and targets.
+- `settings`: settings with their origins, and targets.
 - `probe`: what it does where the documentation is silent.
 """

@@ -16,7 +16,7 @@ from kvsctl.texts import utc_text
 
 
 class TokenShown(msgspec.Struct, frozen=True):
-    """Where a token comes from and when it ends, in epoch seconds. None: it does not say so."""
+    """Where a token comes from and when it ends, in epoch seconds; None: it does not say."""
 
     source: str
     ends_at: float | None = None
@@ -26,10 +26,10 @@ class TokenShown(msgspec.Struct, frozen=True):
 class Pinged(msgspec.Struct, frozen=True):
     """What was found out about a target.
 
-    `seconds`: how long each request took that the store answered. `clock_offset_seconds`: how far
-    the service's clock is ahead; None if no answer had a date. `error`: what it all amounts to, if
-    the store is not usable. `asked_at`: when, in epoch seconds by this machine's clock.
-    `bridge_installation`: the one that a bridge is in, as it says itself.
+    `seconds`: the time of each request that the store answered. `clock_offset_seconds`: how far the
+    service's clock is ahead; None if no answer had a date. `error`: the conclusion, if the store is
+    not usable. `asked_at`: the time of asking, in epoch seconds by this machine's clock.
+    `bridge_installation`: the installation that a bridge says it is in.
     """
 
     target: str

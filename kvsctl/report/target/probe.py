@@ -20,31 +20,31 @@ _NOT_SENT: Final = "nothing was sent"
 
 
 class Costly(Protocol):
-    """What a probe takes: see `jobs.probe.questions.Cost`."""
+    """What a probe costs at most: see `jobs.probe.questions.Cost`."""
 
     @property
     def read_units(self) -> int:
-        """At most so many read units."""
+        """The most read units."""
         ...
 
     @property
     def write_units(self) -> int:
-        """At most so many write units."""
+        """The most write units."""
         ...
 
     @property
     def sent_bytes(self) -> int:
-        """At most so many bytes in writes."""
+        """The most bytes in writes."""
         ...
 
     @property
     def seconds(self) -> float:
-        """At most so many seconds of waiting."""
+        """The most seconds of waiting."""
         ...
 
 
 class Answered(msgspec.Struct, frozen=True):
-    """What a question found: names, values and their meanings; none: it was not answered."""
+    """What a question found: names, values and their meanings; empty if it was not answered."""
 
     name: str
     found: Sequence[tuple[str, object, str]]
@@ -52,9 +52,9 @@ class Answered(msgspec.Struct, frozen=True):
 
 
 class Probed(msgspec.Struct, frozen=True):
-    """The end of a probe. `left`: entity and key of what could not be removed for certain.
+    """The end of a probe. `left`: entity and key of records that may not have been removed.
 
-    `profile`: the findings as a document. `unasked`: the questions that were not asked any more.
+    `profile`: the findings as a document. `unasked`: the questions that were not asked.
     """
 
     profile: Mapping[str, Any]
@@ -67,7 +67,7 @@ class Probed(msgspec.Struct, frozen=True):
 
     @property
     def status(self) -> ExitStatus:
-        """The exit status: an interruption first, then an error, then what was not found out."""
+        """The exit status: an interruption first, then an error, then anything left undone."""
         if self.interrupted is not None:
             return self.interrupted
         if self.error is not None:
@@ -95,7 +95,7 @@ def _waiting(seconds: float) -> str:
 def say_rehearsed(
     environment: Environment, target: str, records: int, notes: Sequence[str]
 ) -> None:
-    """Say what a probe would write, ask and cost."""
+    """Note what a probe would write, ask and cost."""
     count = f"{records:,} {plural('record', records)}"
     environment.note(f"would write at most {count} in {visible(target)}; {_NOT_SENT}")
     for note in notes:
@@ -128,7 +128,7 @@ def _left(left: Sequence[tuple[str | None, str]]) -> tuple[str, str]:
     more = f" and {len(names) - _MOST_SHOWN:,} more" if len(names) > _MOST_SHOWN else ""
     records = plural("record", len(names))
     return (
-        f"could not remove {len(names):,} scratch {records}, or not see that they are gone: "
+        f"could not remove {len(names):,} scratch {records}, or not confirm the removal: "
         f"{', '.join(names[:_MOST_SHOWN])}{more}",
         "Delete them with kvsctl delete. Nearly all have a ttl of a day.",
     )

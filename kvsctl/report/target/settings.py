@@ -17,8 +17,8 @@ def settings_lines(
 ) -> list[str]:
     """Return a line for each setting, escaped for a terminal.
 
-    The configuration file is named by its path, or by its name alone if lines of settings were
-    wider than `width`: the first line has its path.
+    Settings name the configuration file by its path, or by its name alone if a line would be wider
+    than `width`: the first line has the path.
     """
     rows = [(one.name, _text(one.value), one.place or one.origin) for one in settings]
     if width is not None and max(map(len, _aligned(rows, len(_FILE)))) > width:
@@ -70,7 +70,7 @@ def _text(value: object) -> str:
 
 
 def _aligned(rows: Sequence[Sequence[str]], least: int = 0) -> list[str]:
-    """Return the rows as lines. `least`: how wide the first column is at least."""
+    """Return the rows as lines. `least`: the least width of the first column."""
     shown = [[visible(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
     widths[:1] = [max(least, *widths[:1])]
