@@ -16,8 +16,9 @@ from kvsctl.report.styled import wrapped
 def require_permitted(job: BatchJob, environment: Environment) -> None:
     """Raise UsageError if the job writes to its target and must not.
 
-    It must not without consent either, if nobody can be asked for it. On a terminal, the user is
-    asked for the name of a protected target. A rehearsal writes nothing, and must name the target.
+    It must not write without consent either, if there is no terminal to ask on. On a terminal, the
+    user is asked for the name of a protected target. A rehearsal writes nothing, but `--confirm`
+    must name its target, if given.
     """
     target, confirmed = job.target, job.confirmed_target
     require_meant(target, confirmed)
@@ -36,10 +37,10 @@ def require_permitted(job: BatchJob, environment: Environment) -> None:
 
 
 def require_rehearsable(job: BatchJob, environment: Environment) -> None:
-    """Raise UsageError, in a dry run, for another target or a file that could not be written.
+    """Raise UsageError, in a dry run, for a wrong `--confirm` or a file that could not be written.
 
-    A target that is read-only, protected or at an unsafe URL can be rehearsed on; that a run would
-    be refused is a warning.
+    A dry run on a target that is read-only, protected or at an unsafe URL is allowed, with a
+    warning that a run would be refused.
     """
     require_meant(job.target, job.confirmed_target)
     journal, records = job.journal, job.records
@@ -57,19 +58,19 @@ def require_rehearsable(job: BatchJob, environment: Environment) -> None:
 
 
 def _warn_of_protected(job: BatchJob, environment: Environment) -> None:
-    """Say, in a dry run, that the run would be refused unless the target is named."""
+    """Warn, in a dry run, that the run would be refused unless the target is named."""
     target = job.target
     is_refused = target.is_protected and job.confirmed_target is None
     if is_refused and not (target.is_read_only or job.reporting.quiet):
         name = visible(target.name)
         environment.warn(
             f"target {name} is protected: without --confirm {name}, the run will ask for its name, "
-            "or be refused where nobody can answer"
+            "or be refused if this is not a terminal"
         )
 
 
 def _warn_of_unsafe_url(job: BatchJob, environment: Environment) -> None:
-    """Say, in a dry run, that the run would be refused because of the target's URL."""
+    """Warn, in a dry run, that the run would be refused because of the target's URL."""
     if job.target.url is None or job.reporting.quiet:
         return
     from kvsctl.service.transport.urls import require_safe
@@ -81,7 +82,7 @@ def _warn_of_unsafe_url(job: BatchJob, environment: Environment) -> None:
 
 
 def warn_of_read_only(target: Target, environment: Environment, *, is_quiet: bool) -> None:
-    """Say, in a dry run, that the run would be refused because the target is read-only."""
+    """Warn, in a dry run, that the run would be refused because the target is read-only."""
     if target.is_read_only and not is_quiet:
         environment.warn(f"target {visible(target.name)} is read-only: the run will be refused")
 

@@ -113,20 +113,20 @@ def key_shown(entity: str | None, key: str) -> str:
 def require_answerable(
     environment: Environment, *, has_consent: bool, refusal: str = _DELETED
 ) -> None:
-    """Raise UsageError if nobody has consented (`--yes`) and nobody can be asked."""
+    """Raise UsageError if there is neither consent (`--yes`) nor a terminal to ask on."""
     can_ask = environment.stdin_is_terminal and environment.stderr_is_terminal
     if not (has_consent or can_ask):
         raise UsageError(
-            f"nobody can be asked, as this is not a terminal: {refusal}",
-            "Add --yes if it is meant. Try it with --dry-run before.",
+            f"cannot ask, because this is not a terminal: {refusal}",
+            "Add --yes if it is meant. Try it with --dry-run first.",
         )
 
 
 async def ask(question: Question, environment: Environment) -> None:
     """Ask, and return once the user has consented. Raise UsageError for any other answer.
 
-    Raise Interrupted if a signal arrives that no run handles. The end of the input counts as no.
-    May be cancelled while it waits for the answer. A process that was stopped asks again.
+    Raise Interrupted if a signal arrives that no run handles. The end of the input counts as no. It
+    can be cancelled while it waits for the answer. A process that was stopped (Ctrl-Z) asks again.
     """
 
     def show() -> None:
@@ -140,28 +140,28 @@ async def ask(question: Question, environment: Environment) -> None:
     try:
         answer = await interruptible(answered(), question.refusal)
     except (Interrupted, asyncio.CancelledError):
-        environment.write_stderr("\n")  # what follows must not stand beside the question
+        environment.write_stderr("\n")  # later output must not be on the question's line
         raise
     if answer.casefold() not in _CONSENT:
         raise UsageError(f"not confirmed: {question.refusal}")
 
 
 async def typed_line() -> str | None:
-    """Return the next line of the terminal without outer blanks; None at the end of the input."""
+    """Return the next line of the terminal, stripped of blanks; None at the end of the input."""
     line = await _next_line()
     return _text_of(line) if line else None
 
 
 def read_line(environment: Environment) -> str:
-    """Wait for the next line of the terminal. Return it without outer blanks; "" at the end."""
+    """Wait for the next line of the terminal. Return it stripped of blanks; "" at the end."""
     return _typed(_read_bytes(), environment)
 
 
 async def _next_line() -> bytes:
     """Return the next line of the terminal, with its line feed unless the input has ended.
 
-    The loop continues meanwhile: signals end a job that waits here. A thread waits for the line, as
-    a terminal cannot be watched on every system.
+    The loop continues meanwhile: signals end a job that waits here. A thread waits for the line,
+    because not every system can watch a terminal.
     """
     loop = asyncio.get_running_loop()
     answered: asyncio.Future[bytes] = loop.create_future()
@@ -172,7 +172,7 @@ async def _next_line() -> bytes:
 
     def read() -> None:
         line = _read_bytes()
-        with suppress(RuntimeError):  # nobody waits any more, and the loop is closed
+        with suppress(RuntimeError):  # the wait is over, and the loop is closed
             loop.call_soon_threadsafe(answer, line)
 
     threading.Thread(target=read, name="answer", daemon=True).start()
@@ -194,7 +194,7 @@ def _read_bytes() -> bytes:
 
 
 def _typed(line: bytes, environment: Environment) -> str:
-    """Return the text of a line, and end the terminal's line if Ctrl-D has not."""
+    """Return the text of a line. If it lacks its line feed, end the line on the terminal."""
     if not line.endswith(b"\n"):
         environment.write_stderr("\n")
     return _text_of(line)

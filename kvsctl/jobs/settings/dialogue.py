@@ -27,7 +27,7 @@ _NO: Final = frozenset({"n", "no"})
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """The new target, as far as the options say what it is; None: to be asked."""
+    """The new target, as far as the options describe it; None: to be asked for."""
 
     name: str | None = None
     url: str | None = None
@@ -44,7 +44,7 @@ class Wanted(msgspec.Struct, frozen=True):
 
     @property
     def missing(self) -> list[str]:
-        """What must be given if nobody can be asked."""
+        """The options that must be given if there is no terminal to ask on."""
         needs_token = self.url is None or not is_loopback_url(self.url)
         return [
             *(["NAME"] if self.name is None else []),
@@ -54,7 +54,7 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 class Checks(msgspec.Struct, frozen=True):
-    """Functions that raise UsageError for a name and a URL that no new target may have."""
+    """Functions that raise UsageError for a name or a URL that a new target must not have."""
 
     name: Callable[[str], None]
     url: Callable[[str], None]
@@ -66,7 +66,7 @@ async def asked(
     """Return the target with the answers to questions about what the options leave out.
 
     `has_default`: the configuration file has a default target. Raise UsageError if there is no
-    answer that can be used.
+    usable answer.
     """
     dialogue = _Dialogue(environment)
     name, url, bridge = wanted.name, wanted.url, wanted.bridge
@@ -106,7 +106,7 @@ class _Dialogue:
     async def answer(
         self, question: str, check: Callable[[str], None], otherwise: str | None = None
     ) -> str:
-        """Return the answer that `check` lets pass; `otherwise` for an empty one.
+        """Return the answer that `check` accepts; `otherwise` for an empty one.
 
         Raise UsageError if the input ends, and the last error of `check`.
         """
@@ -139,7 +139,7 @@ class _Dialogue:
         self._environment.write_stderr(wrapped(f"{question}{hint}: ", width))
         typed = await typed_line()
         if typed is None:
-            self._environment.write_stderr("\n")  # the error must not stand beside the question
+            self._environment.write_stderr("\n")  # the error must not be on the question's line
             raise _without_answer()
         return typed or otherwise
 

@@ -30,8 +30,8 @@ _PROBE: Final = "a name that no target has"
 async def init(wanted: Wanted, environment: Environment, environ: Mapping[str, str]) -> None:
     """Ask for what is not given, ping the target, and write it into the configuration file.
 
-    Raise UsageError if that cannot be, or nobody can be asked, and the error of a ping that failed.
-    Nothing was written then. Raise StreamError if the file cannot be written.
+    Raise UsageError if that is not possible, or if there is no terminal to ask on, and the error of
+    a failed ping. Nothing was written then. Raise StreamError if the file cannot be written.
     """
     config = _config(environ)
     if config.exists and not config.path.is_file():
@@ -51,7 +51,7 @@ async def init(wanted: Wanted, environment: Environment, environ: Mapping[str, s
     can_ask = environment.stdin_is_terminal and environment.stderr_is_terminal
     if wanted.missing and not can_ask:
         raise UsageError(
-            f"nobody can be asked, as this is not a terminal: {NOTHING}",
+            f"cannot ask, because this is not a terminal: {NOTHING}",
             f"Give {', '.join(wanted.missing)}.",
         )
     if wanted.missing:
@@ -81,7 +81,7 @@ async def _in_dialogue(asking: Coroutine[Any, Any, Wanted], environment: Environ
     try:
         return await interruptible(asking, NOTHING)
     except Interrupted:
-        environment.write_stderr("\n")  # the error must not stand beside the question
+        environment.write_stderr("\n")  # the error must not be on the question's line
         raise
 
 
@@ -113,7 +113,7 @@ def _write(
 
 
 def _note_default(config: ConfigFile, environment: Environment) -> None:
-    """Say that the default of the file is not one of its targets: commands without -t fail."""
+    """Note that the default of the file is not one of its targets: commands without -t fail."""
     default = config.default
     if default is not None and default not in {*config.sections, *BUILT_IN}:
         place = visible(config.place("default"))
@@ -168,7 +168,7 @@ def _require_new(name: str, config: ConfigFile) -> None:
 
 
 def _require_url(url: str, *, allow_http: bool) -> None:
-    """Raise UsageError for a URL that no target may have, before its token is asked for."""
+    """Raise UsageError for a URL that a target must not have, before asking for its token."""
     require_safe(url, allow_http=allow_http)
     require_base_url(url, "the URL cannot be used")
 
@@ -184,5 +184,5 @@ def _section(wanted: Wanted) -> dict[str, str]:
 
 
 def _from_everywhere(path: Path) -> str:
-    """Return a path that names the same file whichever folder a command runs in."""
+    """Return a path that names the same file in any folder."""
     return str(path) if str(path).startswith("~") else os.path.abspath(path)  # noqa: PTH100 - links stay

@@ -17,9 +17,9 @@ _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def with_target(text: str, name: str, section: Mapping[str, str], *, is_default: bool) -> str:
-    """Return the text of a configuration file with one more target, and all that was in it.
+    """Return the text of a configuration file with one more target, and everything else kept.
 
-    `is_default`: it must have no default yet. New lines end as those of the text do.
+    `is_default`: make it the default; there must be none yet. New lines have the text's line ends.
     """
     end = "\r\n" if "\r\n" in text else "\n"
     lines = [f"[targets.{_key(name)}]", *(f"{key} = {_quoted(section[key])}" for key in section)]
@@ -54,7 +54,7 @@ def _quoted(text: str) -> str:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace a file at once, and keep its mode and group. A link to it stays. Raise StreamError.
+    """Replace a file atomically, keeping its mode and group. A link to it stays. Raise StreamError.
 
     A file that did not exist gets mode 600.
     """

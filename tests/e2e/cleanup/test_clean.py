@@ -269,7 +269,7 @@ def test_every_error_of_a_file_is_shown_with_its_line(kvsctl: Command, tmp_path:
         ([], "no rules: give --file FILE"),
         (["-f", "-"], "--file -: not a file name"),
         (["-f", "missing.toml"], "cannot read missing.toml: No such file or directory"),
-        (["-f", "RULES"], "nobody can be asked, as this is not a terminal: nothing was changed"),
+        (["-f", "RULES"], "cannot ask, because this is not a terminal: nothing was changed"),
         (["-f", "RULES", "--with-values", "-n"], "--with-values needs a plan"),
         (["-f", "RULES", "--plan", "p", "-n"], "--plan changes nothing, so --dry-run does not"),
         (["-f", "RULES", "--plan", "p", "--undo", "u"], "--plan changes nothing, so --undo does"),

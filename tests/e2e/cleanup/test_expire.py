@@ -157,7 +157,7 @@ def test_it_asks_first_and_says_what_may_be_lost(store: Command) -> None:
 def test_nobody_to_ask_is_refused_before_anything_is_read(kvsctl: Command) -> None:
     words = ("expire", "--all", "--ttl", "1d", "--url", "http://127.0.0.1:9")
     refused = kvsctl(*words, status=2)
-    assert b"nobody can be asked, as this is not a terminal: nothing was changed" in refused.err
+    assert b"cannot ask, because this is not a terminal: nothing was changed" in refused.err
     refused = kvsctl.having(KVSCTL_READ_ONLY="1")(*words, "--yes", status=2)
     assert b"is read-only: nothing was sent" in refused.err
 

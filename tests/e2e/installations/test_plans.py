@@ -69,7 +69,7 @@ def test_one_question_has_the_sum_and_the_largest(inside: Command, tmp_path: Pat
 
 
 def test_nobody_is_asked_without_a_terminal(inside: Command, tmp_path: Path) -> None:
-    assert b"nobody can be asked" in inside(*_APPLY, status=2, folder=tmp_path).err
+    assert b"cannot ask" in inside(*_APPLY, status=2, folder=tmp_path).err
     assert _left(inside) == _WHOLE
 
 

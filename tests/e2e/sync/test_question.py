@@ -40,7 +40,7 @@ def test_without_a_terminal_and_without_yes_nothing_is_touched(
 ) -> None:
     words = ("sync", "--from", source, "-t", "local", "--all", "--journal", tmp_path / "j")
     refused = kvsctl(*words, "--plan", tmp_path / "plan", status=2)
-    assert b"nobody can be asked, as this is not a terminal: nothing was written" in refused.err
+    assert b"cannot ask, because this is not a terminal: nothing was written" in refused.err
     assert b"Add --yes if it is meant." in refused.err
     assert emulator.statuses == {}
     assert [path for name in ("j", "plan*") for path in tmp_path.glob(name)] == []

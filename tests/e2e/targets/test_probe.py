@@ -102,7 +102,7 @@ def test_a_profile_that_cannot_be_used_is_2(
 class TestConsent:
     def test_without_a_terminal_nothing_is_sent(self, kvsctl: Command) -> None:
         done = kvsctl("probe", "-t", "local", status=2)
-        assert b"nobody can be asked, as this is not a terminal: nothing was sent" in done.err
+        assert b"cannot ask, because this is not a terminal: nothing was sent" in done.err
         assert not kvsctl.database.exists()
 
     @posix_only

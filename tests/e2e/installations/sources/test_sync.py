@@ -142,7 +142,7 @@ def test_nobody_is_asked_without_a_terminal(
     inside: Command, golden: str, emulator: Emulator
 ) -> None:
     ended = inside("sync", "--from", golden, *ALL, "--all", status=2)
-    assert b"nobody can be asked, as this is not a terminal: nothing was written" in ended.err
+    assert b"cannot ask, because this is not a terminal: nothing was written" in ended.err
     assert emulator.statuses == {}
 
 
