@@ -1,4 +1,4 @@
-"""What a clean-up does with the records that it has listed: delete them, or give them a ttl."""
+"""What a clean-up does with listed records: delete them, or give them a ttl."""
 
 from collections.abc import Callable
 from typing import Final, Protocol, TypeAlias
@@ -22,7 +22,7 @@ _HASH_BYTES: Final = 16
 
 
 StillChosen: TypeAlias = Callable[[Identity, Found, float], bool]
-"""Whether what was read again is still what a rule chooses, at a time in epoch seconds."""
+"""Whether a rule still chooses a record that was read again, at a time in epoch seconds."""
 
 
 class Action(Protocol):
@@ -30,7 +30,7 @@ class Action(Protocol):
 
     @property
     def name(self) -> str:
-        """What users call it."""
+        """Its name for users."""
         ...
 
     @property
@@ -45,37 +45,37 @@ class Action(Protocol):
 
     @property
     def done(self) -> str:
-        """What it makes of records: `deleted`."""
+        """Its past participle: `deleted`."""
         ...
 
     @property
     def repeats(self) -> bool:
-        """Whether it is done again with what a later listing finds."""
+        """Whether it is repeated for records that a later listing finds."""
         ...
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences for the question that is asked before."""
+        """Sentences for the question that asks for consent."""
         ...
 
     def entry(self, identity: Identity, found: Found) -> Entry:
-        """Return what is kept of a listed record. Its body begins with the size of the value."""
+        """Return what to keep of a listed record. Its body begins with the size of the value."""
         ...
 
     def record(self, position: int, entry: Entry) -> Record:
-        """Return the record that is worked on."""
+        """Return the record to work on."""
         ...
 
     def precondition(self, given: Precondition, chosen: StillChosen) -> Precondition:
-        """Return when it is done. `chosen`: whether a record that was read again is chosen."""
+        """Return its precondition. `chosen`: whether a record read again is still chosen."""
         ...
 
 
 class Deleting(msgspec.Struct, frozen=True):
     """Delete each record.
 
-    `compares_values`: only if its value is still the listed one. What an index chose cannot be
-    judged again by the selection.
+    `compares_values`: only if its value has not changed since the listing. The selection cannot
+    judge again what an index has chosen.
     """
 
     compares_values: bool = False
@@ -100,7 +100,7 @@ class Deleting(msgspec.Struct, frozen=True):
         return Record(position, SOURCE, position + 1, identity, key_body(identity))
 
     def precondition(self, given: Precondition, chosen: StillChosen) -> Precondition:
-        """See Action. What a key alone chose is not read again."""
+        """See Action. Records that were chosen by key alone are not read again."""
         if given.write_if is not WriteIf.CHOSEN:
             return given
 
@@ -122,7 +122,7 @@ class ListedRecord(Record, gc=False, kw_only=True):
 
 
 class Expiring(msgspec.Struct, frozen=True):
-    """Give each record a ttl: write the value that was read again, if it is still the listed one.
+    """Give each record a ttl: read its value again, and write it if it is still the listed one.
 
     The service has no request that sets a ttl alone.
     """
@@ -158,7 +158,7 @@ class Expiring(msgspec.Struct, frozen=True):
         return _listed_record(position, entry)
 
     def precondition(self, given: Precondition, chosen: StillChosen) -> Precondition:
-        """See Action. A record whose value is another than listed is left alone."""
+        """See Action. A record whose value has changed since the listing is left alone."""
 
         def chooses(record: Record, found: Found, now: float) -> bool:
             return (

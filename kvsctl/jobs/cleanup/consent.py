@@ -1,6 +1,6 @@
 """Whether a clean-up may begin: the limits of its rules, and what the user is asked.
 
-For one store and for several.
+It serves one store and several.
 """
 
 from collections.abc import Iterable, Sequence
@@ -30,9 +30,9 @@ class FoundByRule(msgspec.Struct, frozen=True, gc=False):
 
 
 def choose_fewer(target: Target, covers: str, rules: Sequence[CleanUpRule]) -> str:
-    """Return the hint of limits that would be exceeded, with where and what was listed.
+    """Return the hint for limits that would be exceeded: what was listed, and where.
 
-    A mail of cron may hold nothing but the error.
+    An email from cron may contain only the error.
     """
     prefixes = sorted({one for rule in rules for one in rule.rule.selection.prefixes if one})
     shown = ", ".join(map(quoted, prefixes[:_PREFIXES]))
@@ -43,19 +43,19 @@ def choose_fewer(target: Target, covers: str, rules: Sequence[CleanUpRule]) -> s
 
 
 def name_of(rules: Iterable[CleanUpRule]) -> str:
-    """Return what users call what rules do with records."""
+    """Return the users' name for what rules do with records."""
     names = {rule.action.name for rule in rules}
     return names.pop() if len(names) == 1 else "change"
 
 
 def done_by(rules: Iterable[CleanUpRule]) -> str:
-    """Return what users call that it was done."""
+    """Return the past participle of what rules do with records."""
     done = {rule.action.done for rule in rules}
     return done.pop() if len(done) == 1 else "changed"
 
 
 def refusal_of(rules: Iterable[CleanUpRule]) -> str:
-    """Return what a clean-up that may not begin has not done."""
+    """Return what to say of a clean-up that may not begin: `nothing was deleted`."""
     return f"nothing was {done_by(rules)}"
 
 
@@ -78,10 +78,10 @@ def notes_of(
     kept: int,
     more: Iterable[str] = (),
 ) -> list[str]:
-    """Return the sentences that help to decide.
+    """Return sentences that help the user to decide.
 
-    `covers`: what was listed. `rules`: those that choose something. `undecided` and `kept` are how
-    many records stay for these reasons. `more` sentences stand at the end.
+    `covers`: what was listed. `rules`: those that choose something. `undecided` and `kept` count
+    the records that stay for these reasons. `more` sentences come last.
     """
     notes = [f"Covers {covers}. Secrets are not listed."]
     if undecided:

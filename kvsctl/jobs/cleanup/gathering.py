@@ -24,7 +24,7 @@ from kvsctl.texts import counted
 _json_of: Final = msgspec.json.Encoder().encode
 _steps_of: Final = msgspec.json.Decoder(list[Step]).decode
 _END_OF_STEPS: Final = b"\n"
-"""Ends the steps of a record that waits. The body of its entry follows."""
+"""Ends the steps of a waiting record. The body of its entry follows."""
 
 
 def size_of(entry: Entry) -> int:
@@ -33,10 +33,10 @@ def size_of(entry: Entry) -> int:
 
 
 class Gathered:
-    """What was listed, by the rule that chooses it.
+    """Listed records, by the rule that chooses them.
 
-    `kept` and `undecided` are how many records each rule keeps as the latest ones, and cannot
-    decide about. Neither is given to later rules. `listed` is how many records the listing had that
+    `kept` and `undecided` count, for each rule, the records that it keeps as the latest ones, and
+    those that it cannot decide about. Later rules get neither. `listed` counts the records that
     each rule must list. Call `resolve` once everything is added.
     """
 
@@ -56,7 +56,7 @@ class Gathered:
         self.kept = [0] * len(actions)
         self.undecided = [0] * len(actions)
         self.expired = 0
-        """How many records are skipped, because they would be chosen and have expired."""
+        """How many records are skipped because they would be chosen, but have expired."""
 
     @property
     def count(self) -> int:
@@ -64,21 +64,21 @@ class Gathered:
         return sum(spool.count for spool in self.spools)
 
     def add(self, identity: Identity, found: Found, steps: Sequence[Step]) -> None:
-        """Add a record, with what the rules say of it. Raise StreamError if it cannot be kept."""
+        """Add a record, with the steps of the rules. Raise StreamError if it cannot be kept."""
         # A waiting record may be settled by any of the rules: the longest body serves them all.
         entries = [self._actions[step.rule].entry(identity, found) for step in steps]
         if entries:
             self._pass_on(max(entries, key=lambda entry: len(entry.body)), steps)
 
     def add_chosen(self, identity: Identity, found: Found) -> None:
-        """Add a record that the first rule chooses, which is the only one."""
+        """Add a record that the only rule chooses."""
         self.spools[0].add(self._actions[0].entry(identity, found))
 
     async def resolve(self, handled: Spool) -> Spool:
-        """Decide about all records that wait until the latest of their groups are known.
+        """Decide about all records that wait for the latest of their groups to be known.
 
-        Those that are in `handled` were settled by an earlier listing: they are in no group. Return
-        `handled`, which is used up.
+        Records in `handled` were settled by an earlier listing, and are in no group. `handled` is
+        used up: go on with the spool that is returned.
         """
         for number, waiting in self._waiting.items():
             new = waiting
@@ -92,7 +92,7 @@ class Gathered:
         return handled
 
     async def _resolve_waiting(self, number: int, waiting: Spool) -> None:
-        """Decide about the records that a rule has waiting. `waiting` is used up."""
+        """Decide about the waiting records of a rule. `waiting` is used up."""
         self._waiting[number] = again = Spool(self._memory)
         with closing(waiting):
             async for entry in paced(waiting):
@@ -112,7 +112,7 @@ class Gathered:
 
     @staticmethod
     def _steps_and_body(entry: Entry) -> tuple[list[Step], bytes]:
-        """Return what the rules say of a waiting record, from the one that it waits for on."""
+        """Return the steps of a waiting record, beginning with the rule that it waits for."""
         steps, _, body = entry.body.partition(_END_OF_STEPS)
         return _steps_of(steps), body
 
@@ -156,9 +156,9 @@ class Gathered:
 
 
 class Listed(NamedTuple):
-    """A listing that has ended, and when the ages of the rules counted from; None: they have none.
+    """A finished listing, and when the ages of the rules counted from; None: they have none.
 
-    Whoever has it must close it.
+    Its owner must close it.
     """
 
     gathered: Gathered
@@ -170,7 +170,7 @@ class Listed(NamedTuple):
 
 
 class Gatherer:
-    """A listener of a listing that keeps what is chosen in `gathered`, and passes on other events.
+    """A listener that keeps chosen records of a listing in `gathered`, and passes on other events.
 
     `moment` returns when the ages of the rules count from; None if they have none. `now` is the
     time of the service, in epoch seconds.
@@ -224,7 +224,7 @@ class Gatherer:
     def require_all_read(self, name: str, done: str) -> None:
         """Raise TargetError if a listed record could not be read again to decide about it.
 
-        `name` and `done`: what would have been done with it.
+        `name` and `done`: the action, for the message.
         """
         if self._unread:
             keys = counted(self._unread, "listed key")
@@ -253,7 +253,7 @@ class Gatherer:
 
 
 def steps_of(rules: Rules, identity: Identity, found: Found, now: float) -> list[Step]:
-    """Return what rules say of a record that was read with its metadata."""
+    """Return the steps of rules for a record that was read with its metadata."""
     what_is_known = known(FoundSlab.of([found]), 0)
     return rules.steps(identity.entity, identity.key, what_is_known, now)
 

@@ -1,4 +1,4 @@
-"""How much a clean-up may delete at most. Pure."""
+"""The most that a clean-up may delete. Pure."""
 
 import re
 from typing import Final
@@ -17,9 +17,9 @@ _OPTIONS: Final = ("--max-delete", "--max-delete-bytes")
 
 
 class MostDeleted(msgspec.Struct, frozen=True):
-    """How much a job may delete at most: records, percent of what was listed, bytes of values.
+    """The most that a job may delete: records, percent of what was listed, bytes of values.
 
-    None: any number. `names` are what users know the limits of records and of bytes by.
+    None: any number. `names`: the users' names for the limits of records and of bytes.
     """
 
     records: int | None = None
@@ -48,7 +48,7 @@ class MostDeleted(msgspec.Struct, frozen=True):
     def excess(
         self, count: int, value_bytes: int, listed: int, done: str = "deleted"
     ) -> str | None:
-        """Return why so much must not be deleted, or otherwise be `done`; None if it may.
+        """Return why this many records must not be `done` (such as deleted); None if they may be.
 
         `count` records whose values take `value_bytes` are chosen of `listed` ones.
         """

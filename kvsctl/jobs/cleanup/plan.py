@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 class CleanUpRule(msgspec.Struct, frozen=True):
-    """Which records a rule settles, what is done with them, and how many that may be.
+    """Which records a rule settles, what is done with them, and the most that may be.
 
-    `precondition`: whether they are read again before. For every action but `Deleting` they must
-    be. `name`: what reports call the rule; None if the job has no other.
+    `precondition`: whether they are read again first, as every action but `Deleting` requires.
+    `name`: the rule's name in reports; None if it is the only rule of the job.
     """
 
     rule: Rule
@@ -35,8 +35,8 @@ class CleanUpRule(msgspec.Struct, frozen=True):
 class CleanUpPlan(msgspec.Struct, frozen=True):
     """What a clean-up lists, and its rules, in their order; at least one.
 
-    The rules choose what of the listing is worked on. `shard`: the part of the keys that they work
-    on, unless their selections have it; None: all.
+    The rules choose the listed records to work on. `shard`: the part of the keys that they work on,
+    unless their selections have it; None: all.
     """
 
     listing: ListingPlan
@@ -51,7 +51,7 @@ class CleanUpPlan(msgspec.Struct, frozen=True):
         action: Action,
         precondition: Precondition,
     ) -> Self:
-        """Return the plan that does `action` with all that the selection of a listing chooses."""
+        """Return the plan that does `action` with every record that a listing chooses."""
         selection = listing.selection
         assert isinstance(selection, Selection)  # noqa: S101
         entities = [None if space is None else space.entity for space in listing.spaces]
@@ -60,12 +60,12 @@ class CleanUpPlan(msgspec.Struct, frozen=True):
 
     @property
     def chosen(self) -> Rules:
-        """The rules, as far as they choose records."""
+        """The part of the rules that chooses records."""
         rules = [one.rule for one in self.rules]
         return Rules(rules, self.shard, has_no_expired=self.listing.skip_expired)
 
     def reports(self, tally: Tally) -> list[RuleReport]:
-        """Return what is reported of each rule. `tally`: the totals of the job."""
+        """Return the report of each rule. `tally`: the totals of the job."""
         return [
             RuleReport(
                 rule.name,

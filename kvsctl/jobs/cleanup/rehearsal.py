@@ -1,4 +1,4 @@
-"""What a clean-up would need and cost, from a listing or a plan, with nothing changed."""
+"""What a clean-up would need and cost, from a listing or a plan, without changes."""
 
 import msgspec
 from msgspec.structs import replace
@@ -19,7 +19,7 @@ from kvsctl.report.dry_run import DryRun
 
 
 class Rehearsal(msgspec.Struct, frozen=True):
-    """How a clean-up would run that is only rehearsed.
+    """How a clean-up that is only rehearsed would run.
 
     `rewrite` makes the bodies that would be written; None: records are sent as they are.
     """
@@ -29,7 +29,7 @@ class Rehearsal(msgspec.Struct, frozen=True):
 
 
 class Rehearsing:
-    """A listener that counts what the clean-up would do with what was found."""
+    """A listener that counts what the clean-up would do with found records."""
 
     wants = frozenset({Settled})
 
@@ -38,7 +38,7 @@ class Rehearsing:
         self._forecaster = Forecaster(rehearsal.plan)
 
     def __call__(self, event: Event) -> None:
-        """Count what was found."""
+        """Count found records."""
         if isinstance(event, Settled):
             for outcome in event.outcomes:
                 record, found = outcome.subject, outcome.found
@@ -77,12 +77,12 @@ class PlanRehearsal:
         return DryRun(forecast, cost_usd(Verb.DELETE, forecast))
 
     def refusal(self) -> UsageError | None:
-        """Return the error with which the plan would end because of its guard, if any."""
+        """Return the error that the guard of the plan would raise, if any."""
         return self._approval.refusal("nothing would be changed")
 
 
 def _as_written(record: PlannedRecord) -> Record:
-    """Return a record of the most bytes that a line may need: a plan does not have the sizes."""
+    """Return a record with the most bytes that a line may need: a plan does not hold sizes."""
     if record.ttl is None:
         return record
     value = bytes(DEFAULT_LIMITS.value_bytes)

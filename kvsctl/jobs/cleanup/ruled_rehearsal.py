@@ -1,4 +1,4 @@
-"""What the rules of a clean-up would do, with nothing changed: print the keys, or a plan."""
+"""What the rules of a clean-up would do, without changes: print the keys, or a plan."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -34,7 +34,7 @@ from kvsctl.service.wire import key_body
 class RulesRehearsal(Survey):
     """Lists what rules choose, and settles each record as found, one rule after the other.
 
-    For a plan, each is read by batch/get before, and left out if its rule no longer chooses it.
+    For a plan, each is first read by batch/get, and left out if its rule no longer chooses it.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class RulesRehearsal(Survey):
         try:
             with closing(await self._gathered(is_first=True)) as gathered:
                 refusal = self._refusal(gathered)
-                if self._is_planned and refusal is not None:  # nobody may apply it
+                if self._is_planned and refusal is not None:  # the plan could not be applied
                     raise refusal
                 for number in range(len(self._rules)):
                     if self._is_stopping:
@@ -83,7 +83,7 @@ class RulesRehearsal(Survey):
                     report.dry_run.enter(report.tally)
 
     def _refusal(self, gathered: Gathered) -> UsageError | None:
-        """Return the error with which the clean-up would end because of its guards, if any."""
+        """Return the error that the guards of the clean-up would raise, if any."""
         excess = self._excesses(gathered)
         if not excess:
             return None
@@ -110,7 +110,7 @@ class RulesRehearsal(Survey):
             self._is_torn = self._is_torn or emitter.is_torn
 
     async def _wait_for_room(self) -> None:
-        """Wait until the output can take more. Others get a turn."""
+        """Wait until the output can take more. Let other tasks run."""
         await asyncio.sleep(0)
         self._changed.clear()
         while self._around.pressure() is not Pressure.NONE:
@@ -120,7 +120,7 @@ class RulesRehearsal(Survey):
     async def _read(
         self, number: int, gathered: Gathered, blocks: Iterator[Block], listeners: list[Listener]
     ) -> None:
-        """Read what a rule chooses. Raise KvsctlError if that must end early."""
+        """Read the records that a rule chooses. Raise KvsctlError if that must end early."""
         chosen = self._still_chosen(number, gathered)
 
         def skips(identity: Identity, found: Found, now: float) -> str | None:

@@ -36,14 +36,14 @@ from kvsctl.report.console import Environment
 from kvsctl.service.client import StoreClient
 
 MOST_PASSES: Final = 4
-"""How often what a listing found is deleted: queries lag, so a later one may find more."""
+"""The most passes of listing and deleting: queries lag, so a later listing may find more."""
 
 
 class CleanUpRun(Survey):
     """Carries out a clean-up.
 
-    Listeners receive the events of its requests and of the records that it works on. Stopped before
-    it has consent, it changes nothing.
+    Listeners receive the events of its requests and of the records that it works on. If it is
+    stopped before it has consent, it changes nothing.
     """
 
     def __init__(
@@ -86,9 +86,9 @@ class CleanUpRun(Survey):
             self._handled.close()
 
     async def _only_new(self, gathered: Gathered) -> None:
-        """Leave out of a later listing what was worked on before.
+        """Remove from a later listing the records that were worked on before.
 
-        What a rule would do only once is left to the next run.
+        New records of a rule that does not repeat are left to the next run.
         """
         for number, rule in enumerate(self._rules):
             listed = gathered.spools[number]
@@ -99,12 +99,12 @@ class CleanUpRun(Survey):
                 gathered.spools[number], self._handled = await listed.without(self._handled)
 
     def _repeats(self, gathered: Gathered) -> bool:
-        """Return whether another listing may have more of what is worked on."""
+        """Return whether another listing may find more records to work on."""
         pairs = zip(self._rules, gathered.spools, strict=True)
         return any(rule.action.repeats and spool.count for rule, spool in pairs)
 
     async def _take(self, gathered: Gathered, number: int) -> None:
-        """Work on what a listing found, if that may be. Raise KvsctlError."""
+        """Work on the records of a listing, if guards and user allow it. Raise KvsctlError."""
         if not gathered.count:
             return
         if number > MOST_PASSES:
@@ -122,7 +122,7 @@ class CleanUpRun(Survey):
                 await self._work_on(rule, gathered)
 
     async def _work_on(self, number: int, gathered: Gathered) -> None:
-        """Work on what a rule still chooses. Raise KvsctlError if that must end early."""
+        """Work on records that a rule still chooses. Raise KvsctlError if that must end early."""
         spool, report = gathered.spools[number], self._reports[number]
         self._value_bytes[number] += spool.value_bytes
         left = sum(one.count for one in gathered.spools[number:])
@@ -162,14 +162,14 @@ class CleanUpRun(Survey):
             yield records
 
     def _require_few(self, gathered: Gathered, *, is_first: bool) -> None:
-        """Raise UsageError, or WorkLeft after the first pass, if that is too much to delete."""
+        """Raise UsageError, or WorkLeft after the first pass, if these are too many to delete."""
         excess = self._excesses(gathered)
         if not excess:
             return
         if is_first:
             hint = choose_fewer(self._job.target, self._covers, self._rules)
             raise UsageError(f"{excess}: {refusal_of(self._rules)}", hint)
-        raise WorkLeft(f"{excess}: what was found later is left", RUN_AGAIN)
+        raise WorkLeft(f"{excess}: records that were found later are left", RUN_AGAIN)
 
     def _question(self, gathered: Gathered) -> Question:
         rules, spools = self._rules, gathered.spools

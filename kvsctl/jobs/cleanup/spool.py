@@ -1,4 +1,4 @@
-"""The records that were chosen, on disk if there are many."""
+"""The chosen records, on disk if there are many."""
 
 import asyncio
 from bisect import insort
@@ -12,7 +12,7 @@ from kvsctl.comparison.sorting import Sorter
 from kvsctl.jobs.question import FIRST_KEYS, key_shown
 
 _MOST_BYTES: Final = 16 << 20
-"""How much of all spools is in memory. The rest is on disk."""
+"""How much of all spools together is in memory. The rest is on disk."""
 _BLOCK_ENTRIES: Final = 200
 """Records wait in memory to be admitted as a block, one for each installation that is worked on."""
 _MOST_PARTS: Final = 16
@@ -29,10 +29,10 @@ def spool_memory() -> SortingMemory:
 class Spool:
     """Takes records in any order, and yields them once, in the order of entities and keys.
 
-    What does not fit in `memory`, which other spools share, is in a temporary file that no other
-    process can open, and that ends with this one. `value_bytes` is what the values take together,
-    each by `size_of`. Raise StreamError if the file cannot be written or read. Close a spool: else
-    what it holds counts as held for good.
+    Records that do not fit in `memory`, which other spools share, are in a temporary file that only
+    this process can open and that ends with it. `value_bytes` is the total size of the values, each
+    by `size_of`. Raise StreamError if the file cannot be written or read. Close a spool: otherwise
+    its memory counts as held forever.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Spool:
     async def without(self, others: "Spool") -> tuple["Spool", "Spool"]:
         """Return the records that are not in `others`, and `others`. Both spools are used up.
 
-        Other tasks get turns meanwhile.
+        Other tasks can run meanwhile.
         """
         new = Spool(self._memory, self._size_of)
         kept = Spool(others._memory, others._size_of)
@@ -98,7 +98,7 @@ class Spool:
 
 
 async def paced(spool: Spool) -> AsyncIterator[Entry]:
-    """Yield all records of a spool, once. Other tasks get turns meanwhile."""
+    """Yield all records of a spool, once. Other tasks can run meanwhile."""
     for block in spool.blocks():
         await asyncio.sleep(0)
         for entry in block:

@@ -1,4 +1,4 @@
-"""Runs that follow each other, as one that signals, outputs and a time limit can stop."""
+"""Consecutive runs as one, which signals, outputs and a time limit can stop."""
 
 import asyncio
 from abc import ABC, abstractmethod
@@ -27,7 +27,7 @@ class Stages(ABC):
 
     @abstractmethod
     async def _work(self) -> None:
-        """Do everything, each run by `_carry_out`. Raise KvsctlError for what ends it early."""
+        """Do everything, each run by `_carry_out`. Raise the KvsctlError that ends it early."""
 
     @property
     def untouched(self) -> Untouched | None:
@@ -51,14 +51,14 @@ class Stages(ABC):
         return self._is_torn or (self._current is not None and self._current.is_torn)
 
     async def work(self) -> KvsctlError | None:
-        """Work until nothing is left, or until the job is stopped. Return what ended it."""
+        """Work until all is done, or until the job is stopped. Return the error that ended it."""
         self._task = asyncio.create_task(self._work())
         error = await error_of(self._task)
         self._error = self._error or error
         return self._error
 
     def stop(self, error: KvsctlError | None = None) -> None:
-        """Send no more. What is in flight is finished; a question stays without an answer."""
+        """Send no more. Finish requests in flight; leave a question unanswered."""
         if not self._is_stopping:
             self._is_stopping, self._error = True, self._error or error
         if self._current is not None:
@@ -81,7 +81,7 @@ class Stages(ABC):
             self._current.abort()
 
     def wake(self) -> None:
-        """Make the job look again. Call this when the pressure has changed."""
+        """Make the job check the pressure again. Call this when it has changed."""
         if self._current is not None:
             self._current.wake()
 

@@ -13,7 +13,7 @@ from kvsctl.report.store.rules import RuleReport
 
 
 class EarlierRuns(Protocol):
-    """What the journal of a job has of earlier runs: see `jobs.journal.JobJournal`."""
+    """What the journal of a job knows of earlier runs: see `jobs.journal.JobJournal`."""
 
     @property
     def cutoff(self) -> Cutoff | None:
@@ -45,12 +45,12 @@ class Surroundings(Protocol):
 
     @property
     def rules(self) -> Sequence[RuleReport]:
-        """What the job reports of each rule. That of the only rule has the totals of the job."""
+        """The report of each rule. That of an only rule has the totals of the job."""
         ...
 
     @property
     def undo(self) -> UndoFile | None:
-        """Where what is deleted is kept; None: nowhere."""
+        """Where records are kept before they are deleted; None: nowhere."""
         ...
 
     def open_undo(self) -> None:
@@ -62,7 +62,7 @@ class Surroundings(Protocol):
         ...
 
     def asking(self) -> AbstractContextManager[None]:
-        """Ask the user inside the block. The time that the answer takes is not that of the run."""
+        """Ask the user inside the block. The wait for the answer is not time of the run."""
         ...
 
     def notice(self, text: str) -> None:

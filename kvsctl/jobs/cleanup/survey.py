@@ -1,4 +1,4 @@
-"""What jobs that act by rules have in common: they list everything that the rules choose first."""
+"""The common part of jobs that act by rules: first, list everything that the rules choose."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -31,9 +31,9 @@ from kvsctl.service.client import StoreClient
 class Survey(Stages):
     """Lists a store, and finds out which rule settles each record.
 
-    Listeners receive the events of its requests; what is listed is not settled. Ages count from one
-    moment in all listings, and in those of resumed runs too. `memory` bounds how much of what is
-    listed is in memory.
+    Listeners receive the events of its requests; listed records are not settled. Ages count from
+    one moment in all listings, and in those of resumed runs too. `memory` bounds the memory for
+    listed records.
     """
 
     def __init__(
@@ -63,13 +63,13 @@ class Survey(Stages):
         self._value_bytes = [0] * len(plan.rules)
         self._ages_count_from: float | None = None
         self._is_listed = False
-        """Whether a listing has come to its end."""
+        """Whether a listing has finished."""
         cutoff = surroundings.journal.cutoff
         if cutoff is not None and cutoff.ages_count_from is not None:
             self._chosen = self._chosen.counted_from(cutoff.ages_count_from)
 
     async def _gathered(self, *, is_first: bool) -> Gathered:
-        """List what is chosen, if the job does not have it. Raise KvsctlError if that fails."""
+        """List the chosen records, unless the job has them. Raise KvsctlError if that fails."""
         if is_first and self._job.listed is not None:
             self._is_listed = True
             listed = self._job.listed
@@ -80,7 +80,7 @@ class Survey(Stages):
         return listed.gathered
 
     async def _listed_now(self) -> Listed:
-        """List what is chosen. Raise KvsctlError if that cannot be finished."""
+        """List the chosen records. Raise KvsctlError if that cannot be finished."""
         gathered = Gathered(self._chosen, [rule.action for rule in self._rules], self._memory)
         try:
             with self._around.showing_progress(lists_only=True):
@@ -131,13 +131,13 @@ class Survey(Stages):
             raise no_records()
 
     def _still_chosen(self, number: int, gathered: Gathered) -> StillChosen:
-        """Return whether a rule chooses what is read again, by what was gathered of its groups."""
+        """Return a function that judges records read again by a rule and its gathered groups."""
         return partial(is_chosen_by, self._chosen, number, gathered.latest)
 
     def _excesses(self, gathered: Gathered) -> str:
         """Return why the rules must not change what they choose; an empty text if they may.
 
-        What they have changed before counts, too.
+        Records that they have changed before count, too.
         """
         found = [
             FoundByRule(
@@ -158,7 +158,7 @@ class Survey(Stages):
 
 
 def _listing_plan(plan: RunPlan) -> RunPlan:
-    """Return how records are read again that are listed: what they hold decides nothing yet."""
+    """Return the plan to read listed records again, with no precondition: that comes later."""
     nothing, policy = Precondition(), ReadPolicy()
     return replace(plan, verb=GET, precondition=nothing, verify=False, read_policy=policy)
 
@@ -166,7 +166,7 @@ def _listing_plan(plan: RunPlan) -> RunPlan:
 def _count_skipped(tally: Tally, name: str, count: int) -> None:
     """Count the records that are kept for a reason that the listing has shown.
 
-    They stay there to be listed, so those that an earlier run has counted are among them.
+    Later listings find them again, so those that an earlier run has counted are among them.
     """
     added = count - tally.skipped_by.pop(name, 0)
     tally.records += added

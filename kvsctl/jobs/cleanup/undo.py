@@ -1,4 +1,4 @@
-"""Where a job keeps what it deletes or rewrites."""
+"""Where a job keeps records before it deletes or rewrites them."""
 
 import os
 from collections.abc import Callable
@@ -17,8 +17,8 @@ from kvsctl.outputs.undo_file import UndoFile
 class UndoPlan(msgspec.Struct, frozen=True):
     """Where records are written before they are deleted or rewritten.
 
-    `path` may be a template: see `outputs/names.py`.
-    `has_values`: whole records, and not only what identifies them.
+    `path` may be a template: see `outputs/names.py`. `has_values`: whole records, rather than only
+    their identities.
     """
 
     path: Path
@@ -42,10 +42,10 @@ class UndoPlan(msgspec.Struct, frozen=True):
 
 
 def require_same_undo(path: Path | None, state: JournalState) -> None:
-    """Raise UsageError if a resumed job would keep only some of what it changes, or lose track.
+    """Raise UsageError if the undo file of a resumed job would lack records, or be lost.
 
     `path`: the undo file of the resumed run, if it has one. Until an earlier run has changed
-    something, any is right.
+    something, any path is accepted.
     """
     then, now = state.undo_path, None if path is None else os.path.realpath(path)
     if then is not None and now != then:

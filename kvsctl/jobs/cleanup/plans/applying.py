@@ -1,4 +1,4 @@
-"""Carry out a plan: delete what it deletes, and then give a ttl to what it lets expire."""
+"""Carry out a plan: delete records first, and then give others a ttl."""
 
 import asyncio
 from collections.abc import Callable
@@ -30,7 +30,7 @@ class Around(Protocol):
 
     @property
     def undo(self) -> UndoFile | None:
-        """Where what is changed is kept before; None: nowhere."""
+        """Where records are kept before they are changed; None: nowhere."""
         ...
 
     def pressure(self) -> Pressure:
@@ -38,7 +38,7 @@ class Around(Protocol):
         ...
 
     def feed(self, feed: Feed) -> Feed:
-        """Return what earlier runs of the job have not settled."""
+        """Return the part of a feed that earlier runs of the job have not settled."""
         ...
 
 
@@ -99,7 +99,7 @@ class _LinesOf:
             ]
             if part:
                 return part
-            await asyncio.sleep(0)  # signals and timers get a turn
+            await asyncio.sleep(0)  # let signals and timers run
         return pieces
 
     def close(self) -> None:

@@ -42,13 +42,13 @@ class PlanCount:
 
     @property
     def action(self) -> str:
-        """What is done, as users know it."""
+        """The users' name for what is done."""
         return _NAMES[self.verbs[0]] if len(self._counts) == 1 else "change"
 
     @property
     def notes(self) -> Sequence[str]:
         """What the user should know before consenting."""
-        notes = ["Each is read again first, and kept if it is not as planned any more."]
+        notes = ["Each is read again first, and kept if it is no longer as planned."]
         if len(self._counts) > 1:
             deleted, expiring = (self._counts[verb] for verb in self.verbs)
             notes.append(f"{deleted:,} are deleted, {expiring:,} get a ttl.")
@@ -57,10 +57,9 @@ class PlanCount:
     def refusal(
         self, most: MostDeleted, what: str, about: str, where: str = ""
     ) -> UsageError | None:
-        """Return the error if too many records are deleted. `what` is not done, then.
+        """Return the error if too many records would be deleted. `what` says what is not done.
 
-        `about`: which plan it is, and for which target. A mail of cron may hold nothing but the
-        error.
+        `about`: the plan and its target. An email from cron may contain only the error.
         """
         deleted = self._counts.get(Verb.DELETE, 0)
         excess = most.excess(deleted, 0, deleted)
@@ -98,7 +97,7 @@ class PlanApproval:
                     self._first.append(key_shown(piece.identity.entity, piece.identity.key))
 
     def refusal(self, what: str) -> UsageError | None:
-        """Return the error of a plan that deletes too many records. `what` is not done, then."""
+        """Return the error if the plan deletes too many records. `what` says what is not done."""
         files = [str(place) for place in self._places if isinstance(place, Path)]
         name = f"the plan {files[0]}" if files else "the plan on stdin"
         return self.count.refusal(self._most, what, f"{name} for {self._target.display}")

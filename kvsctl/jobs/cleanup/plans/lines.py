@@ -27,7 +27,7 @@ _OF_WRONG_TYPE: Final = re.compile(r"at `\$\.(\w+)")
 
 
 class _PlanForms(Forms, frozen=True):
-    """Lines, or one array, as jq prints it without -c: whatever the name of the file is."""
+    """Lines, or one array, as jq prints it without -c. The file's name does not matter."""
 
     def find(self, label: str, head: bytes, *, is_whole: bool) -> Format | None:
         """See Forms."""
@@ -39,7 +39,7 @@ class _PlanForms(Forms, frozen=True):
 
 
 def plan_file(path: Path | None, descriptor: int = 0) -> File:
-    """Return the file of a plan; without a path, stdin or a descriptor in its place."""
+    """Return the file of a plan; without a path, stdin or another descriptor."""
     return File(path, descriptor=descriptor, forms=_PlanForms())
 
 
@@ -84,7 +84,7 @@ def _wrong_action(line: PlanLine) -> Breach | None:
 
 
 def _reason(piece: bytes, error: Exception) -> str:
-    """Return why a line cannot be read, without anything of its values."""
+    """Return why a line cannot be read, without any of its values."""
     if isinstance(error, UnicodeDecodeError):
         return "not UTF-8"
     if isinstance(error, msgspec.ValidationError):

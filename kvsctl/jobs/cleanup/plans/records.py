@@ -1,4 +1,4 @@
-"""The records that a plan changes, known again by their hash."""
+"""The records that a plan changes, identified by their hash."""
 
 from msgspec.structs import replace
 
@@ -28,9 +28,9 @@ class PlannedRecord(Record, gc=False, kw_only=True):
 
 
 def is_as_planned(record: Record, found: Found, service_now: float) -> bool:
-    """Return whether what batch/get returned for a planned record is what the plan was made for.
+    """Return whether a record, as batch/get returned it, is still the one that was planned for.
 
-    A record that has expired gets no ttl: to write it would bring it back.
+    An expired record gets no ttl: writing it would bring it back.
     """
     assert isinstance(record, PlannedRecord)  # noqa: S101
     times = record.updated_at, found.updated_at

@@ -29,7 +29,7 @@ _CHUNK_BYTES: Final = 1 << 20
 
 
 class Kept:
-    """What was read from stdin, in a file without a name. It ends with this object."""
+    """The content of stdin, in an unnamed file that is closed with this object."""
 
     def __init__(self, fd: int, hash_: str) -> None:
         self.fd = fd
@@ -42,7 +42,7 @@ class Kept:
 class PlanInput(msgspec.Struct, frozen=True):
     """A plan for `target` as the input of a job. It can be read more than once.
 
-    `kept`: what stdin had; None for a file.
+    `kept`: the content of stdin; None for a file.
     """
 
     reader: Reader
