@@ -1,4 +1,4 @@
-"""What a listing finds, as one side of a comparison: kept here, or in a copy that is there."""
+"""The records of a listing as one side of a comparison: kept here, or in an existing copy."""
 
 from collections.abc import Iterator
 
@@ -14,10 +14,10 @@ from kvsctl.service.found import is_past
 
 
 class Collector:
-    """A listener that keeps what a listing finds, to be yielded in order: on disk if it is much.
+    """A listener that keeps what a listing finds, to yield it in order: on disk if there is much.
 
-    `note` receives the events of requests, of records that could not be read, and of those about
-    which the selection could not decide. `memory` bounds what is in memory; None: it has its own.
+    `note` receives the events of requests, of records that could not be read, and of those that the
+    selection could not decide about. `memory` bounds the memory; None: a bound of its own.
     """
 
     wants = frozenset({Settled, RequestEnded})
@@ -49,9 +49,9 @@ class Collector:
 
 
 def entries_of(copy: SourceCopy, note: Listener, now: float) -> Iterator[Block]:
-    """Yield what a copy has, as a `Collector` of the listing would. `note`: see there.
+    """Yield the entries of a copy, as a `Collector` of the listing would. `note`: see there.
 
-    What has expired since it was read is left out. `now`: epoch seconds.
+    Records that have expired since they were read are left out. `now`: epoch seconds.
     """
     for page in copy.outcomes():
         yield [
@@ -63,7 +63,7 @@ def entries_of(copy: SourceCopy, note: Listener, now: float) -> Iterator[Block]:
 
 
 def _compared(outcome: Outcome, note: Listener) -> Entry | None:
-    """Return what was found, to be compared; None if nothing was. Note what is not known."""
+    """Return the entry of a found record; None if there is none. Note what is not known."""
     record = outcome.subject
     if outcome.found is not None and isinstance(record, Record):
         return entry_of(record.identity, outcome.found)

@@ -49,16 +49,16 @@ from kvsctl.shards import Shard
 
 Left: TypeAlias = Reader | ListedStore | SourceCopy
 Right: TypeAlias = Reader | ListedStore | StoreSide
-"""A side: files, a store that is listed, a copy of one that was listed for several comparisons, or
-one that is only asked for the keys of the left."""
+"""A side: files, a store to list, a copy of one that was listed for several comparisons, or a store
+that is read only for the keys of the left."""
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """Two sides to compare.
 
-    `covers`: what of files is compared, as it is of a store that is listed; None: all.
-    `shard`: the part of the keys that is compared of both sides; None: all of them.
-    `compares_text`: values are equal only if their bytes are.
+    `covers`: the part of files, as of a listed store, that is compared; None: all. `shard`: the
+    part of the keys that is compared on both sides; None: all of them. `compares_text`: values are
+    equal only if their bytes are.
     """
 
     left: Left
@@ -119,8 +119,7 @@ async def compare(
     """Compare, print, report, and return the exit status.
 
     `among`: what it shares with comparisons of other installations. Raise UsageError if something
-    cannot be opened, and WorkLeft if another run holds the job's lock; what goes wrong later is
-    reported.
+    cannot be opened, and WorkLeft if another run holds the job's lock; later errors are reported.
     """
     limit = TimeLimit(job.schedule.max_duration_seconds)
     async with locked(job, limit.ends_at, environment):
@@ -150,7 +149,7 @@ async def _carry_out(
         is_whole = error is None and interrupts.interrupted is None
         error = graver(error, printer.close(is_whole=is_whole))
         if printer.is_unread:
-            error = None  # whoever closed the pipe has read enough
+            error = None  # the reader that closed the pipe has read enough
         if isinstance(error, UsageError) and not comparing.counts.compared:
             raise error
         comparing.tally.check_sum()
@@ -240,7 +239,7 @@ class _Comparing:
                 continue
             files.append(self._file_side(side))
             sides.append(selected(_part_of(files[-1].blocks(), self._job.shard), self._job.covers))
-        # What is not in order is sorted here: until that is done, an interrupt ends the process.
+        # Unsorted input is sorted here: until that is done, an interrupt ends the process.
         firsts = [next(blocks, ()) for blocks in sides]
         stopper = _Stopper(self._printer)
         try:
@@ -297,7 +296,7 @@ class _Comparing:
             yield block
 
     def _file_side(self, reader: Reader) -> FileSide:
-        """Return files as a side. Beside a store, what has expired in them counts as absent."""
+        """Return files as a side. Compared with a store, their expired records count as absent."""
         now = time.time() if self._job.stores else None
         return FileSide(reader, counting(self.tally), self._among.memory, now=now)
 
@@ -330,9 +329,9 @@ class _Stopper:
 
 
 class _Ended(Exception):
-    """The comparison cannot continue: it would show records as missing that are not.
+    """The comparison cannot continue: it would show existing records as missing.
 
-    `error` is what ended it, such as that of a store that could not be listed; None: an interrupt.
+    `error` ended it, such as that of a store that could not be listed; None: an interrupt did.
     """
 
     def __init__(self, error: KvsctlError | None) -> None:

@@ -47,7 +47,7 @@ class DifferencePrinting(msgspec.Struct, frozen=True):
     """Which differences are printed, how and where.
 
     `only`: the changes that are printed. `form` None: text on a terminal, else JSON Lines. `path`
-    None: stdout. `installation`: the one of several whose differences they are, for JSON Lines.
+    None: stdout. `installation`: the installation that JSON Lines name, if there are several.
     """
 
     only: frozenset[Change] = frozenset(Change)
@@ -80,7 +80,7 @@ class Printer:
         return broken is not None and status_of(broken) is ExitStatus.PIPE_CLOSED
 
     async def written(self) -> None:
-        """Wait until little is left to be written, or until `stop`.
+        """Wait until little is left to write, or until `stop`.
 
         Raise StreamError if writing has failed.
         """
@@ -93,7 +93,7 @@ class Printer:
             raise self._failed(self._sink.broken)
 
     def stop(self) -> None:
-        """Let nobody wait any more for what is left to be written."""
+        """End all waits for output that is left to write."""
         self._is_stopped = True
         self._wake()
 

@@ -1,4 +1,4 @@
-"""Read from a store what the other side of a comparison holds, and compare both in order."""
+"""Read the keys of one side of a comparison from a store, and compare both in order."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
@@ -36,7 +36,7 @@ from kvsctl.service.wire import MetadataRequest, key_body
 _MOST_HELD_BYTES: Final = 16_000_000
 _IN_ORDER: Final = "{} in order of keys"
 ABSENT: Final = (MISSING, EXPIRED)
-"""The names under which reads count as skipped that found nothing which still holds."""
+"""The reasons for skipping reads of keys that the store lacks or that have expired."""
 
 
 class Lookup:
@@ -80,7 +80,7 @@ class Lookup:
                     self._compare(entry, other)
 
     def close(self) -> None:
-        """Compare what waits for an entry that never settled."""
+        """Compare entries that wait for one that never settled."""
         for entry, other in self._reorder.drain():
             self._compare(entry, other)
 
@@ -98,7 +98,7 @@ def _size(pair: tuple[Entry, Entry | None]) -> int:
 
 
 def entry_of(identity: Identity, found: Found) -> Entry:
-    """Return what a store holds as a set-ready record, with its expiry if it is known."""
+    """Return a stored record as an entry with a set-ready body, with its expiry if it is known."""
     entity = b"" if identity.entity is None else b',"entityName":' + string(identity.entity)
     expiry = b"" if found.expire_time is None else b',"expireTime":' + string(found.expire_time)
     body = b'{"key":%b%b,"value":%b%b}' % (string(identity.key), entity, found.value, expiry)
@@ -108,7 +108,7 @@ def entry_of(identity: Identity, found: Found) -> Entry:
 def reader_of(paths: Iterable[Path | None], forms: Forms, entity: str | None) -> Reader:
     """Return a reader of files to compare; None: stdin. Raise UsageError if one cannot be used.
 
-    `entity`: that of records which name none.
+    `entity`: the entity of records that name none.
     """
     files = [File(path, forms=forms) for path in paths]
     for file in files:
@@ -148,10 +148,10 @@ async def look_up(
     """Read and compare all entries. Return the error that ended this early, if any.
 
     `is_written` returns whether the output can take more; it may stop the run, and wakes it when it
-    can. `carriers`: connections that are shared with others. `pacer`: that of another run on the
-    store, before or after. Raise UsageError or StreamError if the first block cannot be read.
+    can. `carriers`: connections that are shared with others. `pacer`: shared with an earlier or
+    later run on the store. Raise UsageError or StreamError if the first block cannot be read.
     """
-    # What is not in order is sorted here: until that is done, an interrupt ends the process.
+    # Unsorted input is sorted here: until that is done, an interrupt ends the process.
     rest = iter(blocks)
     first = next(rest, ())
     target = connected(
@@ -202,7 +202,7 @@ def counting(note: Listener) -> Callable[[Problem], None]:
 
 
 def count_absent_as_read(tally: Tally) -> None:
-    """Count keys that the store lacks as succeeded: reading them is what was asked for."""
+    """Count keys that the store lacks as succeeded: the task was to read them."""
     for name in ABSENT:
         count = tally.skipped_by.pop(name, 0)
         tally.skipped -= count

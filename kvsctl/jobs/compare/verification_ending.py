@@ -1,4 +1,4 @@
-"""Report what became of a verification, and choose its exit status."""
+"""Report a finished verification, and choose its exit status."""
 
 import msgspec
 from msgspec.structs import replace
@@ -53,7 +53,7 @@ class VerificationEnding(msgspec.Struct, frozen=True):
         return exit_status(end, has_failures=not self.verified.is_good)
 
     def _printed(self, end: End) -> End:
-        """Print the result: damage to stderr, all else to stdout. Return how this has ended now."""
+        """Print the result: damage to stderr, the rest to stdout. Return how this has ended now."""
         environment, verified, status = self.environment, self.verified, self._status(end)
         as_json = self.reporting.as_json
         if not as_json and verified.damage is not None:

@@ -49,7 +49,7 @@ from kvsctl.report.store.verification import (
 
 
 class Comparand(msgspec.Struct, frozen=True):
-    """What an export is compared with besides its manifest. `reader` reads the export."""
+    """What an export is compared with in addition to its manifest. `reader` reads the export."""
 
     reader: Reader
     store: StoreSide
@@ -57,9 +57,9 @@ class Comparand(msgspec.Struct, frozen=True):
 
 
 class Verification(msgspec.Struct, frozen=True, kw_only=True):
-    """An export to check. `comparand`: what it is compared with besides its manifest.
+    """An export to check. `comparand`: what it is compared with in addition to its manifest.
 
-    `installation`: the one of several whose export it must be; None: it is verified alone.
+    `installation`: the one that the export must be of, if it is one of several; None: it is alone.
     """
 
     path: Path
@@ -100,8 +100,8 @@ async def verify(
 
     `among`: what it shares with other installations. Raise UsageError if the file or its manifest
     cannot be read, WorkLeft if another run holds the job's lock, and Interrupted if a signal
-    arrives while the file is checked; what goes wrong later is reported. Of one of several
-    installations nothing is printed.
+    arrives while the file is checked; later errors are reported. For one of several installations,
+    nothing is printed.
     """
     limit = TimeLimit(job.schedule.max_duration_seconds)
     async with locked(job, limit.ends_at, environment):
@@ -177,7 +177,7 @@ def _manifest_of(path: Path) -> Manifest:
 
 
 def _wrong_installation(job: Verification, manifest: Manifest) -> str | None:
-    """Return why an export is not that of its installation; None if it may be."""
+    """Return why an export is not of the expected installation; None if it may be."""
     made_of, mine = manifest.facts.installation, job.installation
     if made_of is None or mine is None or short_id(made_of) == short_id(mine):
         return None
@@ -189,7 +189,7 @@ async def _damage(
 ) -> str | None:
     """Return how a file differs from its manifest; None if it does not.
 
-    It is read by a thread, so that requests of other installations and signals get their turn.
+    A thread reads it, so that requests of other installations and signals are handled meanwhile.
     Raise Interrupted if a signal arrives meanwhile.
     """
     reading = _Reading()
@@ -219,7 +219,7 @@ class _Reading:
 
 
 class _Checking(NamedTuple):
-    """What an export is compared with a store by. `tally` counts it."""
+    """The comparison of an export with a store. `tally` counts its records."""
 
     tally: Tally
     interrupts: Interrupts
@@ -258,6 +258,6 @@ class _Checking(NamedTuple):
 
 
 def _chosen(blocks: Iterable[Block], sample: Sample, now: float) -> Iterator[Block]:
-    """Yield the entries that are compared: those of the sample that have not expired."""
+    """Yield the entries to compare: those of the sample that have not expired."""
     for block in blocks:
         yield [one for one in block if sample.chooses(one) and not has_expired(one, now)]
