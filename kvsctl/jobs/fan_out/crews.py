@@ -1,4 +1,4 @@
-"""Who works on units: a crew is a number of executors, each with one worker."""
+"""The workers of units: a crew is a number of executors, each with one worker."""
 
 import asyncio
 import math
@@ -29,7 +29,7 @@ class Crew(Protocol):
     lost: tuple[type[Exception], ...]
     """The exceptions of a future whose worker died."""
     abort_seconds: float
-    """How long units may take to end after an abort, until nobody waits for them any more."""
+    """How long to wait for units to end after an abort."""
 
     @property
     def gone(self) -> tuple[str, str] | None:
@@ -44,7 +44,7 @@ class Crew(Protocol):
         ...
 
     def send_stop(self, status: ExitStatus, *, is_abort: bool) -> None:
-        """Stop the units in flight, or abort them. `status`: the exit code of what they do."""
+        """Stop the units in flight, or abort them. `status`: their exit code."""
         ...
 
     def close(self) -> None:
@@ -55,7 +55,7 @@ class Crew(Protocol):
 class _WorkerProcess(SpawnProcess):
     """A process that begins with Ctrl-C blocked, until it ignores it: see `worker.prepare`.
 
-    It starts for a second or more, and Ctrl-C reaches every process of a terminal. A process that
+    Its start takes a second or more, and Ctrl-C reaches every process of a terminal. A process that
     has not ignored it yet would print a trace and die.
     """
 
@@ -91,7 +91,7 @@ def _ctrl_c_blocked() -> Iterator[None]:
 
 
 class ProcessCrew:
-    """Processes of this machine, each with a pool of its own: one that dies takes no other along.
+    """Processes of this machine, each with a pool of its own: if one dies, the others continue.
 
     They are spawned: a fork would copy the state of event loops and locks.
     """

@@ -18,8 +18,8 @@ _CLOSE_SECONDS: Final = 2
 class DaskCrew:
     """The workers of a cluster, as many at a time as the job has parts.
 
-    What went wrong in a unit is in its result. So any exception of a future is about the
-    worker, the cluster or the connection.
+    Errors in a unit are part of its result. So any exception of a future is about the worker, the
+    cluster or the connection.
     """
 
     lost: tuple[type[Exception], ...] = (Exception,)
@@ -55,7 +55,7 @@ class DaskCrew:
         yield executor
 
     def send_stop(self, status: ExitStatus, *, is_abort: bool) -> None:
-        """See Crew. It does not wait for workers that may not answer."""
+        """See Crew. Do not wait for workers: they may not answer."""
 
         def send_to_all() -> None:
             with suppress(Exception):
@@ -66,7 +66,7 @@ class DaskCrew:
         threading.Thread(target=send_to_all, name="kvsctl-stop", daemon=True).start()
 
     def close(self) -> None:
-        """See Crew. What cannot be closed, as nobody answers, ends with the process."""
+        """See Crew. If the cluster does not answer, the connection ends with the process."""
         with suppress(Exception):
             self._client.close(timeout=_CLOSE_SECONDS)
 

@@ -48,7 +48,7 @@ class FanOutEnding:
         self._warned: set[str] = set()
 
     def take(self, end: UnitEnd) -> None:
-        """Take how a unit ended, and show it in a line, with what it has to say."""
+        """Take how a unit ended, and show it in a line, with its warnings and errors."""
         self._ends.append(end)
         environment, name = self._environment, visible(end.name)
         if not self._job.reporting.quiet:
@@ -103,7 +103,7 @@ class FanOutEnding:
         return document
 
     def _parts(self) -> list[dict[str, Any]]:
-        """Return a line for each unit: without a report, its records are not in the sum."""
+        """Return a line for each unit. Records of a unit without a report are not in the sum."""
         ends = {end.name: end for end in self._ends}
         lines: list[dict[str, Any]] = []
         for unit in self._job.units:

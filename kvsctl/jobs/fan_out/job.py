@@ -14,12 +14,12 @@ from kvsctl.report.failed.retry_line import RetryWords
 
 
 class FanOutJob(msgspec.Struct, frozen=True):
-    """The units of a job, and who works on them.
+    """The units of a job, and their crew.
 
-    `first`: the job of the first unit, which tells what all have in common. `prints_records`:
-    whether the command prints records, so that the report belongs on stderr. `retry`: the words of
-    the command that retries failures; None: none does. `failures_of`: the failures files that the
-    units write, by their names.
+    `first`: the job of the first unit, for what all have in common. `prints_records`: whether the
+    command prints records, so that the report belongs on stderr. `retry`: the words of the command
+    that retries failures; None: there is none. `failures_of`: the failures files that the units
+    write, by their names.
     """
 
     command: str

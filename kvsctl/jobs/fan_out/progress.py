@@ -16,9 +16,9 @@ from kvsctl.report.progress.standing import Shows
 
 
 class UnitsProgress:
-    """Where it is shown how far the units of a job are.
+    """Shows how far the units of a job are.
 
-    `environment`: where other lines go, so that they are above what is drawn.
+    `environment`: where to write other lines, so that they are above what is drawn.
     """
 
     def __init__(self, job: FanOutJob, environment: Environment) -> None:

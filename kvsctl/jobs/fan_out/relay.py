@@ -1,7 +1,7 @@
-"""Bring to the process of the command how far the units are that other processes carry out.
+"""Report the progress of units in other processes to the process of the command.
 
-It listens on a local address, to which each unit connects. A unit that cannot connect is carried
-out all the same, and not shown. The units also borrow the terminal for their token commands.
+It listens on a local address, to which each unit connects. A unit that cannot connect is still
+carried out, but not shown. The units also borrow the terminal for their token commands.
 """
 
 import os
@@ -20,7 +20,7 @@ from kvsctl.service.auth.terminal_use import undrawn
 _SENDS_SECONDS: Final = 0.5
 _FAILURES: Final = (OSError, EOFError)
 _LEND: Final = b"lend"
-"""What a unit sends that needs the terminal, for a token command."""
+"""Sent by a unit that needs the terminal, for a token command."""
 _LENT: Final = b"lent"
 _SHORT_FOLDER: Final = "/tmp"  # noqa: S108 - a private folder is made in it
 
@@ -63,12 +63,12 @@ class RelayedDisplay:
             connection.close()
 
     def write_above(self, text: str) -> None:
-        """Leave out what a unit says. See Display."""
+        """Drop the line: notes of a unit are not shown. See Display."""
         del text
 
     @contextmanager
     def lending(self) -> Iterator[None]:
-        """Have nothing drawn on the terminal inside the block. It is erased first."""
+        """Erase what is drawn on the terminal, and have nothing drawn inside the block."""
         with ExitStack() as closing:
             with suppress(*_FAILURES):
                 connection = closing.enter_context(Client(self._address))
@@ -93,7 +93,7 @@ class Relay:
     def close(self) -> None:
         """Take no more connections."""
         with suppress(OSError):
-            # What waits for a connection is not woken by closing.
+            # Closing does not wake the thread that waits for a connection.
             Client(self.address).close()
         self._closing.close()
 
@@ -110,7 +110,7 @@ class Relay:
             if first == _LEND:
                 with undrawn():
                     connection.send_bytes(_LENT)
-                    connection.recv_bytes()  # which fails once the unit needs it no longer
+                    connection.recv_bytes()  # fails once the unit no longer needs it
                 return
             unit.now = _decoded(first)
             with self._display.showing(unit):

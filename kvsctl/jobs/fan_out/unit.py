@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 class Unit(msgspec.Struct, frozen=True):
-    """What a worker is given. It holds no token: the worker resolves target and token itself.
+    """The work that a worker receives. It holds no token: the worker resolves target and token.
 
-    `name`: how people call it (`shard 2/4`). `fan_out`: the name of the whole that it is a part
-    of, which orders to stop name. `job_of` makes the job of `options`, and `work` carries
-    it out; both are functions of modules, so that they are pickled by name. `is_repeatable`: it
-    may be given again to another worker if the first one died. `relay`: the address to which the
-    worker sends how far it is, if that is shown; see `relay`.
+    `name`: its name for people (`shard 2/4`). `fan_out`: the name of the whole that it is a part
+    of, for orders to stop. `job_of` makes the job of `options`, and `work` carries it out; both are
+    functions of modules, so that they are pickled by name. `is_repeatable`: it can be given to
+    another worker if the first one died. `relay`: the address to which the worker sends how far it
+    is, if that is shown; see `relay`.
     """
 
     name: str
@@ -38,7 +38,7 @@ class UnitEnd(msgspec.Struct, frozen=True):
 
     `installations`: how each of them ended, if it is a unit of installations; it has no report.
 
-    `errors`: messages with their hints. `warnings`: of the same text, one is shown.
+    `errors`: messages with their hints. `warnings`: those with the same text are shown once.
     """
 
     name: str

@@ -26,7 +26,7 @@ from kvsctl.report.document import ReportFile
 MOST_DEATHS: Final = 3
 """How many workers may die with a unit before it counts as failed."""
 _LOOK_SECONDS: Final = 0.5
-"""How often a unit in flight is looked at: whether there is any sense in waiting for it."""
+"""How often to check whether waiting for a unit in flight still makes sense."""
 
 
 class FanOut:
@@ -102,15 +102,15 @@ class FanOut:
         return not is_over and self._may_begin()
 
     async def _end_of(self, unit: Unit, executor: Executor) -> UnitEnd | None:
-        """Return how a unit ended; None if its worker died, or nobody waits for it any more."""
+        """Return how a unit ended; None if its worker died, or the unit was abandoned."""
         self.in_flight += 1
         try:
             future = asyncio.wrap_future(executor.submit(carry_out, unit))
-            future.add_done_callback(retrieve_error)  # one that is left behind may fail later
+            future.add_done_callback(retrieve_error)  # an abandoned one may fail later
             while not (future.done() or self._is_abandoned):
                 await asyncio.wait([future], timeout=_LOOK_SECONDS)
-            # A future that was cancelled is one of a cluster that is gone. To cancel one that is
-            # left behind would ask that cluster.
+            # A cancelled future is one of a cluster that is gone. Cancelling an abandoned one would
+            # send a request to that cluster.
             return future.result() if future.done() and not future.cancelled() else None
         except self._crew.lost:
             return None
@@ -184,4 +184,4 @@ async def run_fan_out(
 
 
 def _silence(_text: str, _hint: str | None = None) -> None:
-    """Leave out what quiet jobs do not say."""
+    """Show nothing, for quiet jobs."""

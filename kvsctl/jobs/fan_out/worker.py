@@ -1,4 +1,4 @@
-"""Carry out a unit, in the process that it was given to. It prints nothing."""
+"""Carry out a unit, in the process that received it. Print nothing."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ ABORT: Final = b"abort"
 _GRACE_SECONDS: Final = 5.0
 """How long an aborted unit may take to report, before its process ends."""
 _STOP_SECONDS: Final = 60.0
-"""How long a unit may take to finish what is in flight, once nobody waits for its report."""
+"""How long a unit may take to finish requests in flight after its parent has died."""
 
 _idle: Final = threading.Event()
 _idle.set()
@@ -100,7 +100,7 @@ def carry_out(unit: Unit) -> UnitEnd:
 
 
 def prepare(fan_out: str, orders: Connection) -> None:
-    """Prepare a process that has nothing else to do than units of one fan-out.
+    """Prepare a process that does nothing but units of one fan-out.
 
     Ctrl-C reaches every process of a terminal; only the parent acts on it. If the
     parent dies, the unit finishes what is in flight, and then the process ends.
@@ -127,6 +127,6 @@ def _obey(fan_out: str, orders: Connection) -> None:
 
 
 def _end_within(seconds: float, status: int) -> None:
-    """End the process if a unit works longer than that: it waits for something outside."""
+    """End the process if a unit works longer than this: it waits for something outside."""
     if not _idle.wait(seconds):
         os._exit(status)

@@ -30,7 +30,7 @@ from kvsctl.report.console import Environment
 class Group(msgspec.Struct, frozen=True):
     """Some installations of a job, which a worker works on at the same time.
 
-    `targets` are in the order of `members`. `workers`: how many share what may be open at a time.
+    `targets` are in the order of `members`. `workers`: how many share the limit of open files.
     `ends_at`: the Unix time at which they must end.
     """
 
@@ -48,7 +48,7 @@ class Group(msgspec.Struct, frozen=True):
 
     @property
     def reporting(self) -> Reporting:
-        """See Job: it reports to the process that gave it."""
+        """See Job: it reports to the process that submitted it."""
         return Reporting(quiet=True)
 
     @property
@@ -76,8 +76,8 @@ async def carry_out_group(
 ) -> ExitStatus:
     """Carry out the job of each installation; the watcher receives how each of them ended.
 
-    Fewer are worked on at a time if the process may open few files. Then those are left out whose
-    turn comes after a stop, or when the time is up.
+    Fewer are worked on at a time if the process may open few files. Then installations whose turn
+    comes after a stop, or after the time is up, are left out.
     """
     loop, started = asyncio.get_running_loop(), time.monotonic()
     ends_at = math.inf if group.ends_at is None else loop.time() + group.ends_at - time.time()
@@ -111,7 +111,7 @@ async def _work_on_each(
 async def _work_on(
     target: Target, member: Member, job: InstallationsJob, around: Around
 ) -> PartEnd:
-    """Do what the process of the whole job would do itself. Return how that ended."""
+    """Do the same as the process of the whole job would. Return how that ended."""
     found = member.found
     if found is None:
         line, end = await work_on(target, job, around)
@@ -122,7 +122,7 @@ async def _work_on(
 
 
 def pacer_after(units_read: int, pace: Pace) -> Pacer:
-    """Return a pacer that counts what was read of the installation by another process."""
+    """Return a pacer that counts the units that another process has used of the installation."""
     pacer = pacer_of(pace)
     started = pacer.start(units_read, 1, reads=True)
     pacer.end(started, requests=1, units=units_read)

@@ -67,7 +67,7 @@ class Groups:
             await fan_out.work()
 
     def _units(self, members: Sequence[Member], ends_at: float | None) -> list[Unit]:
-        """Return groups that are as large as the workers together may be busy with."""
+        """Return groups of the most members that each worker may work on at a time."""
         size = min(self._at_once // self._crew.size, math.ceil(len(members) / self._crew.size))
         size = max(1, size)
         groups = [members[first : first + size] for first in range(0, len(members), size)]

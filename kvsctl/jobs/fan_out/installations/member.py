@@ -1,4 +1,4 @@
-"""An installation of a unit, and who carries out units of installations."""
+"""An installation of a unit, and the crew for units of installations."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,8 +12,8 @@ from kvsctl.jobs.installations.counting import Counted
 class Member(msgspec.Struct, frozen=True):
     """An installation by its name; its worker finds out how it is reached.
 
-    `found`: what a clean-up found there before the user was asked. `units_read`: what finding it
-    has taken of the installation's quota.
+    `found`: what a clean-up found there before the user was asked. `units_read`: how much of the
+    installation's quota that took.
     """
 
     installation: str
@@ -22,7 +22,7 @@ class Member(msgspec.Struct, frozen=True):
 
 
 class Crewing(msgspec.Struct, frozen=True):
-    """Who carries out the jobs of installations, in place of this process.
+    """The crew that carries out the jobs of installations, in place of this process.
 
     `unit_of` makes the unit of some installations; its second argument is the Unix time at which
     they must end, or None.
