@@ -25,19 +25,19 @@ from kvsctl.jobs.question import Question
 from kvsctl.report.installations.ends import InstallationEnd, counts_of
 
 _MOST_KEPT: Final = 1_000_000
-"""How many records are kept that were listed. What was listed besides is listed again."""
+"""The most listed records that are kept. Others are listed again."""
 _COST_OF_LISTING: Final = 500
-"""What a listing takes besides its records, in records."""
+"""What a listing takes in addition to its records, counted in records."""
 
 
 class RecentPacers:
-    """The pacers of installations, each kept as long as what it has counted matters: a minute."""
+    """The pacers of installations, each kept while its counts matter: for a minute."""
 
     def __init__(self) -> None:
         self._kept: dict[str, tuple[float, Pacer]] = {}
 
     def keep(self, installation: str, pacer: Pacer) -> None:
-        """Keep a pacer, and forget those that were kept long ago."""
+        """Keep a pacer, and forget old ones."""
         now = asyncio.get_running_loop().time()
         while self._kept and now - next(iter(self._kept.values()))[0] > MINUTE_SECONDS:
             del self._kept[next(iter(self._kept))]
@@ -50,10 +50,10 @@ class RecentPacers:
 
 
 class Cleaning:
-    """What is known of a clean-up between its listings and its changes.
+    """The state of a clean-up between its listings and its changes.
 
-    `template` is the job of one installation. What was listed of an installation is kept for its
-    change as far as that takes little. Call `close` at the end.
+    `template` is the job of one installation. The listing of an installation is kept for its change
+    if that takes little. Call `close` at the end.
     """
 
     first: Final = "all installations were listed"
@@ -70,10 +70,10 @@ class Cleaning:
 
     @staticmethod
     def of(template: BatchJob) -> "Cleaning | None":
-        """Return a clean-up that must list all installations first; None if none must.
+        """Return a clean-up that must list all installations first; None if it need not.
 
-        It must if the user is asked, or if limits hold for all of them. Raise UsageError for limits
-        with journals: the runs that a journal resumes are not counted in the sum.
+        It must if the user is asked, or if limits apply to all installations together. Raise
+        UsageError for limits with journals: the runs that a journal resumes are not in the sum.
         """
         cleanup = template.cleanup
         if cleanup is None or template.records is not None:
@@ -89,7 +89,7 @@ class Cleaning:
         return Cleaning(template, cleanup)
 
     async def count(self, target: Target, job: InstallationsJob, around: Around) -> PartEnd:
-        """List an installation. Return how that ended, with the requests alone.
+        """List an installation. Return how that ended, with only the requests counted.
 
         It has no exit code yet if there is something to change.
         """
@@ -114,7 +114,7 @@ class Cleaning:
         return PartEnd(_with_counts(InstallationEnd(found.installation, exit_code), end), end)
 
     def _is_to_change(self, found: Counted) -> bool:
-        """Return whether an installation is worked on: if records are required, it may fail."""
+        """Return whether to work on an installation: even one without records may have to fail."""
         return bool(found.records) or self._template.checks.requires_input
 
     @property
@@ -123,12 +123,12 @@ class Cleaning:
         return refusal_of(self._cleanup.rules)
 
     def require_few(self) -> None:
-        """Raise UsageError if that is too much to change."""
+        """Raise UsageError if there is too much to change."""
         require_few(self._cleanup, list(self._found.values()), self._template.target)
 
     @property
     def question(self) -> Question | None:
-        """What the user is asked; None if nothing was found, or if the user has consented."""
+        """The question to the user; None if nothing was found, or if the user has consented."""
         found = list(self._found.values())
         if self._template.has_consent or not any(one.records for one in found):
             return None
@@ -162,15 +162,16 @@ class Cleaning:
             return await work_on(target, job, around, changed, pacer)
 
     def close(self) -> None:
-        """Free what was listed and not changed."""
+        """Free the listings that were not used."""
         for listed in self._listings.values():
             listed.close()
 
     def _keep_listing(self, found: Counted, listed: Listed, job: InstallationsJob) -> None:
-        """Keep what was listed for the change, or close it.
+        """Keep a listing for the change, or close it.
 
-        A journal may have begun before, with other ages. Other processes cannot read it. Groups
-        that keep their latest records are in memory, however many they are.
+        Close it if there is a journal, which may have begun before with other ages; if other
+        processes work, which could not read it; and if groups keep their latest records, which are
+        all in memory.
         """
         cost = found.records + _COST_OF_LISTING
         is_usable = self._template.journal is None and job.crewing is None

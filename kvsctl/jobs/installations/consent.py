@@ -29,7 +29,7 @@ LARGEST: Final = 5
 
 
 def require_few(cleanup: CleanUpPlan, found: Sequence[Counted], target: Target) -> None:
-    """Raise UsageError if that is too much to change, in an installation or in all of them."""
+    """Raise UsageError if there is too much to change, in one installation or in all."""
     rules, refusal = cleanup.rules, refusal_of(cleanup.rules)
     hint = choose_fewer(target, cleanup.listing.covers, rules)
     for one in found:
@@ -52,7 +52,7 @@ def _sums(cleanup: CleanUpPlan, found: Sequence[Counted]) -> list[FoundByRule]:
 
 
 class Sized(Protocol):
-    """What is to change in an installation. `value_bytes` None: not known."""
+    """The changes to make in an installation. `value_bytes` None: not known."""
 
     @property
     def installation(self) -> str:
@@ -66,7 +66,7 @@ class Sized(Protocol):
 
     @property
     def value_bytes(self) -> int | None:
-        """What their values take together."""
+        """The total size of their values."""
         ...
 
 
@@ -78,7 +78,7 @@ def largest_of(chosen: Iterable[Sized]) -> Sequence[Sized]:
 class InstallationsQuestion(Question, frozen=True, kw_only=True):
     """What a job is about to do to installations: the totals, and the largest of them.
 
-    `installations` is how many there are, with those in which nothing was found.
+    `installations` is how many there are, including those in which nothing was found.
     """
 
     installations: int
@@ -105,7 +105,7 @@ class InstallationsQuestion(Question, frozen=True, kw_only=True):
 def question_of(
     template: BatchJob, cleanup: CleanUpPlan, found: Sequence[Counted], unlisted: int
 ) -> InstallationsQuestion:
-    """Return what the user is asked once. `unlisted` installations could not be listed."""
+    """Return the one question to the user. `unlisted` installations could not be listed."""
     chosen = [one for one in found if one.records]
     largest = largest_of(chosen)
     could = counted(unlisted, "installation")

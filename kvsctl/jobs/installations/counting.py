@@ -39,14 +39,14 @@ class Counted(msgspec.Struct, frozen=True):
 
     @property
     def value_bytes(self) -> int:
-        """What their values take together."""
+        """The total size of their values."""
         return sum(rule.value_bytes for rule in self.rules)
 
 
 class CountingRun(Survey):
     """Lists what rules choose, and changes nothing.
 
-    `note` receives what was found, and what was listed, which it must close.
+    `note` receives the counts and the listing, which it must close.
     """
 
     def __init__(
@@ -98,14 +98,15 @@ def unlisted(line: InstallationEnd) -> InstallationEnd:
 
 
 def has_limit(most: MostDeleted) -> bool:
-    """Return whether a rule may not change any number of records."""
+    """Return whether anything limits how much a rule may change."""
     return any(one is not None for one in (most.records, most.percent, most.value_bytes))
 
 
 def limited(job: BatchJob, found: Counted) -> BatchJob:
     """Return the clean-up of an installation, which changes at most what was found there.
 
-    So all of them together keep to the limits. A job with a journal has none: see `Cleaning.of`.
+    So all of them together keep to the limits. A job with a journal has no limits: see
+    `Cleaning.of`.
     """
     cleanup = job.cleanup
     if cleanup is None or job.journal is not None:

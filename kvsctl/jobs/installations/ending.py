@@ -52,7 +52,7 @@ class Ending(msgspec.Struct, frozen=True):
     ) -> ExitStatus:
         """Write the report everywhere it was asked for. Return the exit status.
 
-        `error` is what ended the job as a whole. `unwritten`: why records could not be printed.
+        `error` ended the job as a whole. `unwritten`: why records could not be printed.
         """
         if unwritten is not None:
             if status_of(unwritten) is ExitStatus.PIPE_CLOSED:
@@ -129,7 +129,7 @@ class Ending(msgspec.Struct, frozen=True):
     def _print_tables(self, end: "_End") -> None:
         environment, tally = self.environment, self.sum.tally
         is_verbose = bool(self.job.reporting.verbosity)
-        if self._is_refused(end):  # the error says all there is to say
+        if self._is_refused(end):  # the error says everything
             if self.sum.failed:
                 print_lines(environment, self.sum.lines, shows_all=is_verbose)
             return

@@ -37,10 +37,10 @@ class InstallationsJob(msgspec.Struct, frozen=True, kw_only=True):
 
     `job_of` makes the job of an installation from its target. `at_once`: how many are worked on at
     the same time. `canaries`: how many come first, and must succeed before the others are begun.
-    `shard`: the part of the installations that it works on; None: all of them.
-    `most_failed`: after how many failed installations no other one is begun. `crewing`: the
-    workers that carry it out; None: this process does. `retry`: the words of the command that
-    retries failures; None: none does. `source`: the store that all of them are compared with.
+    `shard`: the part of the installations that it works on; None: all of them. `most_failed`: how
+    many failed installations stop the others from being begun. `crewing`: the workers that carry it
+    out; None: this process does. `retry`: the words of the command that retries failures; None:
+    there is none. `source`: the store that all of them are compared with.
     """
 
     name: str

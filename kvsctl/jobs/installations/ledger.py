@@ -32,7 +32,7 @@ _WHAT: Final = "the ledger"
 
 
 class Ledger:
-    """A ledger that is open and locked. Raise UsageError if it is that of another job.
+    """A ledger that is open and locked. Raise UsageError if it belongs to another job.
 
     Lines are written by a thread, and waiting lines share one sync. A line that a kill has cut
     short is removed, and its installation is worked on again.
@@ -77,17 +77,17 @@ class Ledger:
 
     @property
     def canaries(self) -> Mapping[str, int | None]:
-        """The canaries of all runs: the exit code of each that is finished; None of the others."""
+        """The canaries of all runs: the exit code of each that is finished; None for the others."""
         lines = {name: self.finished(name) for name in self._content.canaries}
         return {name: None if line is None else line.exit_code for name, line in lines.items()}
 
     def note_canaries(self, installations: Sequence[str]) -> None:
-        """Write which installations are worked on first, soon."""
+        """Queue the line that names the installations to work on first."""
         if installations:
             self._append(canaries_line(installations))
 
     def note(self, end: PartEnd) -> None:
-        """Write how an installation ended, soon."""
+        """Queue the line that says how an installation ended."""
         line = line_of(end.line, end.job_end)
         if line is not None:
             self._append(line)
@@ -127,7 +127,7 @@ class Ledger:
         self._writes = self._executor.submit(self._write)
 
     def _write(self) -> None:
-        """Write all lines that wait. The thread calls it."""
+        """Write all waiting lines. The thread calls it."""
         lines: list[bytes] = []
         while self._waiting:
             lines.append(self._waiting.popleft())

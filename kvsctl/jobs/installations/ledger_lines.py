@@ -19,7 +19,7 @@ from kvsctl.report.store.rules import RuleReport
 
 VERSION: Final = 1
 _MOST_NOTES: Final = 20
-"""How many failures of an installation are kept. Their counts are."""
+"""The most failures of an installation that are kept. All of them are counted."""
 _NOTED: Final = frozenset(
     {
         ExitStatus.OK,
@@ -78,9 +78,10 @@ _decode_canaries: Final = msgspec.json.Decoder(_Canaries).decode
 
 
 class Content(msgspec.Struct):
-    """What a ledger holds: the latest line of each installation. `valid_bytes`: all whole lines.
+    """What a ledger holds: the latest line of each installation.
 
     `canaries`: the installations that come first. `is_complete`: all installations have ended.
+    `valid_bytes`: the size of all whole lines.
     """
 
     header: Header | None = None
@@ -91,7 +92,7 @@ class Content(msgspec.Struct):
 
 
 def read_content(name: str, text: Iterable[bytes]) -> Content:
-    """Return what the lines of a ledger say. What follows the last whole line is left out.
+    """Return the content of a ledger. Ignore what follows the last whole line.
 
     Raise UsageError if it is not a ledger, or of a newer version. `name` names it in messages.
     """
@@ -125,7 +126,7 @@ def read_content(name: str, text: Iterable[bytes]) -> Content:
 
 
 def _begins_header(line: bytes) -> bool:
-    """Return whether an unfinished line is of a header, so that the file may be written anew."""
+    """Return whether an unfinished line is of a header, so that the file can be begun anew."""
     size = min(len(line), len(_HEADER_START))
     return line[:size] == _HEADER_START[:size]
 
@@ -145,7 +146,7 @@ def canaries_line(installations: Sequence[str]) -> bytes:
 
 
 def line_of(end: InstallationEnd, job_end: JobEnd | None) -> bytes | None:
-    """Return the line of an installation; None if its work is not finished in any way."""
+    """Return the line of an installation; None if its exit code is not one to note."""
     if end.exit_code not in _NOTED:
         return None
     tally = None if job_end is None else job_end.tally

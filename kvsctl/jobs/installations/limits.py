@@ -1,4 +1,4 @@
-"""After how many failed installations no other one is begun. Pure."""
+"""How many failed installations stop the others from being begun. Pure."""
 
 import re
 from typing import Final
@@ -39,7 +39,7 @@ class MostFailed(msgspec.Struct, frozen=True):
         return f"{self.count:,}" if self.count is not None else f"{self.percent:g}%"
 
     def is_reached(self, failed: int, total: int) -> bool:
-        """Return whether so many of all installations are enough to stop. One at least is."""
+        """Return whether `failed` of `total` installations are enough to stop. One at least is."""
         if self.count is not None:
             return failed >= self.count
         # Multiplied, not divided: 2% of 50 is exactly 1.

@@ -35,7 +35,7 @@ class PartEnd(NamedTuple):
 
 
 class Around(NamedTuple):
-    """What surrounds the job of an installation: it prints no report, and asks nothing.
+    """The surroundings of the job of an installation, which prints no report and asks nothing.
 
     `ends_at`: when the time of all jobs is up, by the loop's clock. `window` bounds how many
     records all of them have in flight.
@@ -56,7 +56,7 @@ def around_parts(
     ends_at: float,
     stdout_sink: Callable[[Callable[[], None]], ByteSink] | None,
 ) -> Around:
-    """Return what surrounds the job of each. `environment` is that of the job as a whole."""
+    """Return the surroundings of each job. `environment` is that of the job as a whole."""
     environment = replace(
         environment,
         stderr_fd=None,
@@ -72,7 +72,7 @@ def around_parts(
 
 
 Changed: TypeAlias = Callable[[BatchJob], BatchJob]
-"""What becomes of the job of an installation before it is carried out."""
+"""Changes the job of an installation before it is carried out."""
 
 
 async def work_on(
@@ -123,7 +123,7 @@ async def _verified(part: BatchJob, verification: "Verification", around: Around
     """Verify the export of an installation in place of sending records. Return the exit status."""
     from kvsctl.jobs.compare.verifying import verify  # few jobs verify
 
-    await asyncio.sleep(0)  # a missing file waits for nothing: signals get a turn
+    await asyncio.sleep(0)  # a missing file waits for nothing: let signals be handled
     installation = str(part.target.installation)
     watched = replace(verification, schedule=part.schedule, watcher=part.watcher)
     watched = replace(watched, installation=installation)
@@ -131,7 +131,7 @@ async def _verified(part: BatchJob, verification: "Verification", around: Around
 
 
 def _part_of(job: BatchJob, around: Around) -> BatchJob:
-    """Return a job that was asked about already, and that ends with the others."""
+    """Return a job that asks nothing, as its question was answered, and ends with the others."""
     ends_at = around.ends_at
     schedule = replace(job.schedule, lock_path=None)
     if ends_at < math.inf:

@@ -1,4 +1,4 @@
-"""The runs of several installations, as one that signals can stop."""
+"""The runs of several installations as one, which signals can stop."""
 
 import asyncio
 import time
@@ -12,9 +12,9 @@ from kvsctl.jobs.signals import Stoppable
 
 
 class Runs:
-    """All runs that are at work. It is stopped as one run, and stops each of them.
+    """All runs at work. It is stopped as one run, and stops each of them.
 
-    To each of them it is what may interrupt it.
+    Each of them has it as its Interrupts.
     """
 
     def __init__(self, outer: Interrupts) -> None:
@@ -38,7 +38,7 @@ class Runs:
     def stopping(
         self, run: Stoppable, note: Callable[[str], None], noun: str = "request"
     ) -> Iterator[None]:
-        """See Interrupts. A run that begins late is stopped as well."""
+        """See Interrupts. A run that begins after a stop is stopped as well."""
         del note, noun
         self._at_work.add(run)
         if self.is_stopping:

@@ -1,4 +1,4 @@
-"""What several jobs share: connections, and standard output that they print records to."""
+"""What several jobs share: connections, and the standard output that they print records to."""
 
 from collections.abc import Callable
 from typing import Final
@@ -11,14 +11,14 @@ from kvsctl.report.console import Environment
 from kvsctl.service.transport.shared import MOST_IN_FLIGHT, SharedCarriers
 
 _SHARE_OF_CONNECTIONS: Final = 0.75
-"""Of the descriptors that the process may open. The others are for the files of installations."""
+"""The share of the process's descriptors. The others are for the files of installations."""
 
 
 def shared_carriers(at_once: int, workers: int = 1) -> SharedCarriers:
-    """Return connections for as many jobs as work at a time, and the process may open.
+    """Return connections for `at_once` jobs, but no more than the process may open.
 
-    Each of several `workers` has its part of what one process would have: a worker of a cluster
-    may be a thread beside others.
+    Each of several `workers` has its share of what one process would have, because workers of a
+    cluster may be threads of one process.
     """
     spare = spare_descriptors()
     most = None if spare is None else max(1, int(spare * _SHARE_OF_CONNECTIONS) // workers)
@@ -26,7 +26,7 @@ def shared_carriers(at_once: int, workers: int = 1) -> SharedCarriers:
 
 
 class SharedStdout:
-    """A writer to stdout that is given whole lines by several jobs at a time."""
+    """A writer to stdout that takes whole lines from several jobs at a time."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
@@ -34,7 +34,7 @@ class SharedStdout:
         self._moved: list[Callable[[], None]] = []
 
     def sink(self, moved: Callable[[], None]) -> ByteSink:
-        """Return a sink for one job, which `moved` tells that output was written or has failed."""
+        """Return a sink for one job. `moved` is called when output was written or has failed."""
         if self._writer is None:
             self._writer = DescriptorWriter(self._fd, self._note_moved)
         self._moved.append(moved)
@@ -54,7 +54,7 @@ class SharedStdout:
 
 
 def shared_stdout(job: BatchJob, environment: Environment) -> SharedStdout | None:
-    """Return what all print to; None if they do not print. Raise UsageError if it is closed."""
+    """Return the writer that all share; None if none prints. Raise UsageError if it is closed."""
     if not job.has_stdout:
         return None
     if environment.stdout_fd is None:
@@ -82,7 +82,7 @@ class _Part:
 
     @property
     def pending_bytes(self) -> int:
-        """See ByteSink. It is what all jobs have written."""
+        """See ByteSink. It is the sum of all jobs."""
         return self._writer.pending_bytes
 
     def write(self, chunk: bytes) -> None:
@@ -99,7 +99,7 @@ class _Part:
         self._end()
 
     def _end(self) -> None:
-        """Leave the writer to the others, and let go of the job, which has this sink: see Run."""
+        """Leave the writer to the others, and release the job, which has this sink: see Run."""
         leave, self._leave = self._leave, None
         if leave is not None:
             leave()

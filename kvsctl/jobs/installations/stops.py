@@ -10,11 +10,11 @@ from kvsctl.texts import counted
 
 
 class Stops:
-    """Notes how installations end. `error` says why no other one is begun; None: others may be.
+    """Notes how installations end. `error`: why no other one is begun; None: others may be.
 
-    `canaries` of them come first, and each must end with exit code 0, or no other is begun. If
-    there is no installation but canaries, they stop nothing. `note_canaries` receives the names of
-    new canaries before the first is begun.
+    `canaries` of them come first, and unless each ends with exit code 0, no other is begun. If
+    there are only canaries, they stop nothing. `note_canaries` receives the names of new canaries
+    before the first is begun.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Stops:
     def resume(self, canaries: Mapping[str, int | None]) -> None:
         """Take over the canaries of earlier runs: the exit code of each, None if not finished.
 
-        They are canaries again, and no other installation is one in their place.
+        They are canaries again, and no other installation takes their place.
         """
         self._earlier = canaries
         failed = next(((name, code) for name, code in canaries.items() if code), None)
@@ -48,7 +48,7 @@ class Stops:
             )
 
     def rounds(self, targets: Sequence[Target]) -> Iterator[Sequence[Target]]:
-        """Yield what to work on before the next round: canaries, and then all others."""
+        """Yield the installations of each round: canaries, and then all others."""
         if self.error is not None:
             return
         canaries = self._chosen([str(target.installation) for target in targets])

@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 _NOTHING_FOUND: Final["Mapping[str, tuple[Counted, int]]"] = {}
 
 _Do: TypeAlias = Callable[[Target], Awaitable[PartEnd]]
-"""What is done in an installation."""
+"""Works on an installation."""
 
 
 async def run_on_installations(
@@ -65,7 +65,7 @@ async def run_on_installations(
     """Carry out `job` on each of its installations. Report all, and return the exit status.
 
     Raise KvsctlError, before anything is sent to a store, if the installations cannot be listed or
-    if the job cannot be carried out on any. What goes wrong in one stops no other, and is reported.
+    if the job cannot be carried out on any. An error in one stops no other, and is reported.
     """
     limit = TimeLimit(job.schedule.max_duration_seconds, RUN_AGAIN)
     async with locked(job, limit.ends_at, environment):
@@ -155,7 +155,7 @@ class _Work:
                 self._interrupts.stopping(self._runs, self._progress.write_above, self._noun),
                 self._limit.stopping(self),
             ):
-                gc.freeze()  # what stays is not looked at by each collection
+                gc.freeze()  # collections then skip what stays
                 try:
                     if await self._has_source(closing):
                         await self._all(around, closing)
@@ -358,7 +358,7 @@ class _Work:
                 tasks.create_task(work())
 
     def _take(self, end: PartEnd) -> None:
-        """Take how an installation ended that a worker worked on."""
+        """Take how an installation of a worker ended."""
         self._add(end)
         self._note_in_ledger(end)
 

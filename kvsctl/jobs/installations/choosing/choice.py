@@ -48,7 +48,7 @@ class Choice(msgspec.Struct, frozen=True):
 
     @property
     def display(self) -> str:
-        """The stores in reports: the target with the URL that is used, or the file that has them.
+        """The stores in reports: the target with the URL that is used, or the file that names them.
 
         It contains no secret.
         """

@@ -56,7 +56,7 @@ class ProxyList:
         """Yield the installations, page by page; each installation once.
 
         Raise TargetError or CredentialsError if the list cannot be read to its end: a part of it
-        must never pass for all.
+        must never pass for the whole.
         """
         cursor: str | None = None
         cursors: set[str] = set()
@@ -71,7 +71,7 @@ class ProxyList:
                 return
             if cursor in cursors:
                 raise TargetError(
-                    "the list of installations does not end: a cursor was answered twice",
+                    "the list of installations does not end: a cursor was returned twice",
                     "Check FORGE_EGRESS_PROXY_URL.",
                 )
             cursors.add(cursor)
@@ -103,7 +103,7 @@ class ProxyList:
         return answer
 
     async def _wait(self, fault: Fault, tries: int) -> None:
-        """Wait until the page may be asked for again. Otherwise raise the error that says why."""
+        """Wait until the page can be requested again. Otherwise raise the error that says why."""
         asked_seconds = self._retry.asked_seconds(fault)
         if asked_seconds > _LONGEST_WAIT_SECONDS:
             said = f"{fault.code}: {fault.message}"

@@ -37,7 +37,7 @@ class _Checked(msgspec.Struct, frozen=True):
 
 
 class Applying:
-    """What is known of plans between their check and their execution.
+    """The state of plans between their check and their execution.
 
     `template` is the job of one installation.
     """
@@ -55,9 +55,9 @@ class Applying:
 
     @staticmethod
     def of(template: BatchJob) -> "Applying | None":
-        """Return plans that must all be checked first; None if none must.
+        """Return plans that must all be checked first; None if they need not be.
 
-        They must be if the user is asked, or if a limit holds for all of them.
+        They must be if the user is asked, or if a limit applies to all of them together.
         """
         most = template.plan_guard
         if most is None or template.checks.is_dry_run:
@@ -100,7 +100,7 @@ class Applying:
 
     @property
     def question(self) -> Question | None:
-        """What the user is asked; None if the plans are empty, or if the user has consented."""
+        """The question to the user; None if the plans are empty, or if the user has consented."""
         total, planned = self._total, [one for one in self._checked.values() if one.records]
         if self._template.has_consent or not planned:
             return None

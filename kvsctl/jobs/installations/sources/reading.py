@@ -21,7 +21,7 @@ from kvsctl.report.progress.following import Input
 def others_than_source(
     job: InstallationsJob, targets: Sequence[Target], environment: Environment
 ) -> list[Target]:
-    """Return the installations without the one that is the source for certain, and say so.
+    """Return the installations without the one that is certainly the source, and note that.
 
     Raise UsageError if there is no other.
     """
@@ -38,7 +38,7 @@ def others_than_source(
 
 
 def _comparable(target: Target) -> Target:
-    """Return a target whose installation is written in one way, whether as UUID or as ARI."""
+    """Return a target with its installation in one form, whether given as UUID or as ARI."""
     name = target.installation
     return target if name is None else replace(target, installation=short_id(name).lower())
 

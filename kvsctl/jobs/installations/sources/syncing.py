@@ -66,9 +66,9 @@ def _is_equal(value: bytes, held: Entry) -> bool:
 
 
 class Syncing:
-    """What is known of a sync between its comparisons and its writes.
+    """The state of a sync between its comparisons and its writes.
 
-    `template` is the job of one installation, and `asked` what the user would be asked of it.
+    `template` is the job of one installation, and `asked` the question that it alone would ask.
     """
 
     first: Final = "all installations were compared"
@@ -81,7 +81,7 @@ class Syncing:
         self._pacers = RecentPacers()
         self._unread = 0
         self._equal = 0
-        """How many installations need nothing."""
+        """How many installations need no writes."""
 
     @staticmethod
     def of(template: BatchJob) -> "Syncing | None":
@@ -123,7 +123,7 @@ class Syncing:
         return PartEnd(line, JobEnd(requests, seconds, None))
 
     def _must_sync(self, found: _Differing) -> bool:
-        """Return whether an installation is worked on although nothing may differ."""
+        """Return whether to work on an installation, even if nothing differs."""
         job = self._template
         has_files = job.journal or job.deletions or job.reporting.failures_path
         is_required = job.checks.requires_input and not found.equal
@@ -132,7 +132,7 @@ class Syncing:
     async def _compared(
         self, part: BatchJob, found: _Differing, tally: Tally, around: Around
     ) -> KvsctlError | None:
-        """Read what an installation holds of the keys of the source, and count what differs."""
+        """Read the keys of the source from an installation, and count what differs."""
         assert isinstance(part.input, CopyInput)  # noqa: S101 - see `of`
         plan = replace(
             part.plan,
@@ -173,7 +173,7 @@ class Syncing:
 
     @property
     def question(self) -> Question | None:
-        """What the user is asked; None if nothing would be written."""
+        """The question to the user; None if nothing would be written."""
         chosen = [one for one in self._found.values() if one.records]
         if not chosen:
             return None
@@ -199,7 +199,7 @@ class Syncing:
         return [target for target in targets if str(target.installation) in self._found]
 
     async def change(self, target: Target, job: InstallationsJob, around: Around) -> PartEnd:
-        """Write to an installation what differs by now."""
+        """Write the records that now differ to an installation."""
         return await work_on(target, job, around, pacer=self._pacers.take(str(target.installation)))
 
 
