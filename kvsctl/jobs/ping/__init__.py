@@ -2,5 +2,5 @@
 
 Signals to a monitoring service, which are called pings, too, are in `kvsctl.service.monitoring`.
 
-- `asking`: send the requests, and say what their ends mean together.
+- `asking`: send the requests, and draw one conclusion from how they ended.
 """

@@ -1,4 +1,4 @@
-"""Read a key that does not exist, several times, and say what the answers mean together."""
+"""Read a key that does not exist, several times, and draw one conclusion from the answers."""
 
 import math
 import time
@@ -45,7 +45,7 @@ class Ping(msgspec.Struct, frozen=True):
 
 
 async def ping(job: Ping, epoch: Callable[[], float] = time.time) -> Pinged:
-    """Ask the target, and return what was found out, with the error that it amounts to, if any.
+    """Ask the target. Return what was found out, with the error that it amounts to, if any.
 
     Raise UsageError, with nothing sent, for a target that cannot be used.
     """
@@ -87,7 +87,7 @@ class _Asking:
     def __init__(self, client: StoreClient) -> None:
         self._client = client
         self.seconds: list[float] = []
-        """How long each request took that the store answered."""
+        """The time of each request that the store answered."""
         self.failed = 0
         self.bridge_installation: str | None = None
         """The installation that a bridge is in, once it has answered to its token."""
@@ -136,7 +136,7 @@ class _Asking:
 
 
 def _end_of(fault: Fault) -> KvsctlError:
-    """Return the error of a target that answered no request as a store does."""
+    """Return the error of a target that did not answer any request as a store does."""
     said = f"{fault.code}: {fault.message}"
     if fault.is_throttled:
         return TargetError(

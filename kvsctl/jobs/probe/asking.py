@@ -17,7 +17,7 @@ class Asked(NamedTuple):
 
 
 class Asking:
-    """Asks questions, and removes what that wrote. Signals stop it: see `jobs.signals`."""
+    """Asks questions, and removes the records they wrote. Signals stop it: see `jobs.signals`."""
 
     def __init__(
         self, questions: Sequence[Question], scratch: Scratch, note: Callable[[str], None]
@@ -29,7 +29,7 @@ class Asking:
         self._is_aborted = False
         self.asked: list[Asked] = []
         self.error: KvsctlError | None = None
-        """What ended the questions, or kept records from being removed."""
+        """The error that ended the questions, or kept records from being removed."""
 
     @property
     def in_flight(self) -> int:
@@ -47,7 +47,7 @@ class Asking:
             self._work.cancel()
 
     async def carry_out(self) -> None:
-        """Ask all questions and clean up. What goes wrong is in `error`."""
+        """Ask all questions and clean up. An error is in `error`."""
         self._work = asyncio.ensure_future(self._ask_and_clean_up())
         await asyncio.wait([self._work])
         if not self._work.cancelled():

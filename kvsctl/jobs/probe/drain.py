@@ -19,16 +19,16 @@ PLAIN_BYTES: Final = 19_900
 BETWEEN_BYTES: Final = 20_300
 """A request of 3 units if KB is 1000 bytes, of 2 if it is 1024; its value alone as well."""
 MOST_WRITES: Final = DEFAULT_LIMITS.write_units_per_minute * 5 // 2 // UNITS
-"""So many writes without a 429 mean that there is no quota, or a much larger one.
+"""This many writes without a 429 mean that there is no quota, or a much larger one.
 
-More than those of two minutes, as a drain may begin in one and end in the next.
+They are more than the quota of two minutes, because a drain may begin in one and end in the next.
 """
 _AT_ONCE: Final = 16
 _MOST_PER_SECOND: Final = 500.0
 """Half of the quota of requests, which must not be what ends a drain."""
 _LONGEST_SECONDS: Final = 55.0
 _MARGIN_SECONDS: Final = 1.0
-"""How long after its beginning a minute is used: the first accepted poll came this late at most."""
+"""How long after its beginning a minute is used: the first accepted poll came no later."""
 _POLL_SECONDS: Final = 1.0
 _LONGEST_WAIT_SECONDS: Final = 180.0
 _REFILL_SECONDS: Final = 2.0
@@ -121,7 +121,7 @@ async def _send(scratch: Scratch, path: str, body: bytes, count: int) -> int:
 async def _repeated(scratch: Scratch, one: Callable[[int], Awaitable[bool]], most: int) -> int:
     """Call `one` until it returns False or has returned True `most` times; return how often.
 
-    Calls run at the same time, and not more of them begin per second than the quota allows.
+    Calls run at the same time, and no more of them begin per second than the quota allows.
     """
     begun = done = 0
     is_over = False

@@ -1,4 +1,4 @@
-"""The question about the size of a request: how large it may be, and how more is refused."""
+"""The question about the size of a request: its limit, and how a larger one is refused."""
 
 from typing import Any, Final
 

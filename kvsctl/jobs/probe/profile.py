@@ -58,7 +58,7 @@ class Profile(msgspec.Struct, frozen=True):
 
 
 def require_place(path: Path) -> None:
-    """Raise UsageError if a profile must not be written to a path: it holds something else."""
+    """Raise UsageError if a profile must not be written to a path, which has other content."""
     if str(path) == "-":
         raise UsageError("--output -: not a file name", "Give it the name of a file.")
     if not path.parent.is_dir():

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Cost(msgspec.Struct, frozen=True):
-    """What asking takes at most, the removal of what it wrote included."""
+    """What asking costs at most, including the removal of what it wrote."""
 
     records: int = 0
     requests: int = 0
@@ -30,7 +30,7 @@ class Cost(msgspec.Struct, frozen=True):
 class Finding(msgspec.Struct, frozen=True):
     """What was found out. `answers` and `limits` are those of a profile; empty: nothing.
 
-    `notes`: what was seen besides, or why nothing was found out.
+    `notes`: what else was seen, or why nothing was found out.
     """
 
     answers: Mapping[str, Any] = msgspec.field(default_factory=dict)
@@ -52,7 +52,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     """A question: what is asked, how it is found out, and what the answers mean.
 
     `meanings` has, by the name of each answer, what its values mean. `find` asks the service.
-    `uses_up_quota`: it must meet 429 responses, so it takes the app's quota of some minutes.
+    `uses_up_quota`: it needs 429 responses, so it uses up the app's quota of some minutes.
     """
 
     name: str

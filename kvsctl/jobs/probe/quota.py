@@ -28,7 +28,7 @@ _BETWEEN_RATIOS: Final = 1.25
 _KEYS: Final = 4
 """How many keys a delete has: more than one, so that a price per key shows."""
 _SHARE: Final = 8
-"""An eighth of the quota goes to what is measured, if it costs a unit per request."""
+"""The measured requests use an eighth of the quota, if each costs a unit."""
 _DRAINS: Final = 5
 _DELETE: Final = f"a delete of {_KEYS} keys"
 _REFUSED: Final = "a refused write"
@@ -79,7 +79,7 @@ class _Quota(NamedTuple):
         return ", which come back evenly" if self.refills else ""
 
     def available(self, seconds: float) -> float:
-        """Return how many units may be used within so many seconds of a fresh minute."""
+        """Return how many units may be used in the first `seconds` of a fresh minute."""
         return self.units * (1 + seconds / MINUTE_SECONDS) if self.refills else self.units
 
 

@@ -37,9 +37,10 @@ _NOTHING: str = "nothing was sent"
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
-    """Questions to ask a target. `prefix`: below which the scratch records are written.
+    """Questions to ask a target. `prefix`: the prefix of the scratch records.
 
-    `output`: where the profile is written; None: nowhere. `has_consent`: nobody need be asked.
+    `output`: where the profile is written; None: nowhere. `has_consent`: the user need not be
+    asked.
     """
 
     target: Target
@@ -92,8 +93,8 @@ async def probe(
 ) -> ExitStatus:
     """Ask the questions, clean up, print and write what was found out, and return the exit status.
 
-    Raise UsageError, with nothing sent, if the target must not be written to, if nobody consents,
-    or if the target or the output cannot be used.
+    Raise UsageError, with nothing sent, if the target must not be written to, if the user does not
+    consent, or if the target or the output cannot be used.
     """
     interrupts = interrupts or NoInterrupts()
     require_meant(job.target, job.confirmed_target)
@@ -133,7 +134,7 @@ async def probe(
 async def _asked(
     job: Probe, environment: Environment, interrupts: Interrupts
 ) -> tuple[Asking, Scratch]:
-    """Ask the questions, with everything written removed as far as possible."""
+    """Ask the questions, and then remove everything that was written, if possible."""
 
     def note(text: str) -> None:
         if environment.stderr_is_terminal and not job.reporting.quiet:

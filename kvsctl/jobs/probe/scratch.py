@@ -1,4 +1,4 @@
-"""Send requests about scratch records, keep what may have been written, and remove it."""
+"""Send requests about scratch records, note which may have been written, and remove them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -88,8 +88,8 @@ class Scratch:
     """The scratch records of one probe, below one prefix. All writes go through it.
 
     A key counts as written from before its request is sent until a read shows that it is gone, or
-    until the target has refused to be written to, if no request before may have written anything.
-    After `stop`, no request is begun and no pause waits until the clean-up: they raise Stopped.
+    until the target refuses all writes, if no earlier request may have written anything. After
+    `stop` and until the clean-up, requests and pauses raise Stopped.
     """
 
     def __init__(
@@ -112,11 +112,11 @@ class Scratch:
         return list(self._written)
 
     def stop(self) -> None:
-        """Begin nothing more but the clean-up. Requests in flight are finished."""
+        """Begin only the clean-up from now on. Requests in flight are finished."""
         self._stopped.set()
 
     async def pause(self, seconds: float) -> None:
-        """Wait for so long. Raise Stopped if that is cut short."""
+        """Wait for `seconds`. Raise Stopped if that is cut short."""
         if self._is_cleaning:
             await self._sleep(seconds)
             return
@@ -173,7 +173,7 @@ class Scratch:
     async def request(self, path: str, body: bytes, *, waits: bool = True) -> RawAnswer:
         """Send a request until it is answered or refused. With `waits`, also while throttled.
 
-        Raise TargetError or CredentialsError if retries are at an end.
+        Raise TargetError or CredentialsError if retries are exhausted.
         """
         attempts, waited = 0, 0.0
         while True:
@@ -210,7 +210,7 @@ class Scratch:
             self._may_hold_some = self._may_hold_some or (path not in _READS and may_be_applied)
 
     async def remove_all(self) -> KvsctlError | None:
-        """Delete what was written, and forget what is gone then. Return why some may be left."""
+        """Delete what was written, and forget what is gone. Return why any may be left."""
         self._is_cleaning = True
         error: KvsctlError | None = None
         for entity in dict.fromkeys(one.entity for one in self._written):

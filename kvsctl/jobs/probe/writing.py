@@ -9,7 +9,7 @@ from kvsctl.limits import DEFAULT_LIMITS
 _ENTITY: Final = "kvsctl-probe-none"
 """An entity that no app declares, presumably."""
 _PAST_SECONDS: Final = 2.5
-"""How long after a write with a ttl of a second the record is surely past its end."""
+"""How long after a write with a ttl of a second the record has certainly expired."""
 _TOO_LARGE: Final = b'"%b"' % (b"x" * DEFAULT_LIMITS.value_bytes)
 _LARGE_UNITS: Final = -(-len(_TOO_LARGE) // DEFAULT_LIMITS.unit_bytes)
 _AS_SENT: Final = b'{"b":1.0,"a":9007199254740993,"10":1e2,"9":0.10000000000000000555}'
@@ -58,7 +58,7 @@ async def _find_bad_records(scratch: Scratch) -> Finding:
 
 
 async def _fate_of(scratch: Scratch, bad: _Bad) -> tuple[str | None, bool]:
-    """Return the code with which a bad record failed beside a good one, and whether alone."""
+    """Return the code of a bad record in a batch with a good one, and whether it failed alone."""
     good, key = scratch.key("good"), scratch.key(bad.name)
     scratch.note(good)
     if bad.name == "bad":  # one with a slash would have its delete refused, too
@@ -108,7 +108,7 @@ async def _find_values(scratch: Scratch) -> Finding:
 
 
 def _differences(value: bytes) -> list[str]:
-    """Return what is neither as it was sent nor as JavaScript writes it."""
+    """Return the signs of a value that is not as it was sent, and not as JavaScript writes it."""
     signs = {
         "members keep their order": value.find(b'"b"') < value.find(b'"9"'),
         "1.0 stays as it is": b'"b":1.0' in value.replace(b" ", b""),
