@@ -1,4 +1,4 @@
-"""What a listing finds, kept until a run takes it."""
+"""Keep what a listing finds until a run takes it."""
 
 import asyncio
 from collections import deque
@@ -20,10 +20,10 @@ Piece: TypeAlias = Record | Problem
 class Arrivals:
     """A listener that keeps what a listing finds until it is taken, and passes on other events.
 
-    `piece` makes a record or a problem of the outcome of a read, or an outcome if there is nothing
-    to send: that is passed on as settled, so that each position settles once. What was not read,
-    because the listing was stopped, is left out. Pieces are given in the order of their positions,
-    from `position` on, as a journal counts them.
+    `piece` turns the outcome of a read into a record or a problem, or into an outcome if there is
+    nothing to send: that is passed on as settled, so that each position settles once. Records that
+    were not read, because the listing was stopped, are left out. Pieces are returned in the order
+    of their positions, from `position` on, as a journal counts them.
     """
 
     wants = frozenset({Settled, RequestEnded, Waiting, PageListed})
@@ -49,7 +49,7 @@ class Arrivals:
             self._emit(event)
 
     def pressure(self) -> Pressure:
-        """Return whether more may be read."""
+        """Return the pressure: whether more may be read."""
         if len(self._ready) >= _MOST_AHEAD:
             return Pressure.STOP
         is_held = self._reorder.held_bytes > _MOST_HELD_BYTES

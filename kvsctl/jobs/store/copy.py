@@ -33,23 +33,23 @@ _MOST_BYTES: Final = 16 << 20
 _BLOCK_ENTRIES: Final = 200
 
 Page: TypeAlias = Sequence[Outcome]
-"""What was found of keys that are next to each other."""
+"""The outcomes of adjacent keys."""
 
 
 class SourceCopy:
-    """What a listing of a store has found, as it was when the store was read.
+    """A copy of what a listing of a store has found.
 
-    It is the same to a job as listing the store: it has the same records, failures and skipped
+    For a job, it is equivalent to listing the store: it has the same records, failures and skipped
     records, in the order of entities and keys. `read` it once, before jobs use it at the same time.
-    It is on disk, in a temporary file that ends with the process. Close it in the end.
+    It is on disk, in a temporary file that ends with the process. Close it at the end.
     """
 
     def __init__(self, listed: ListedStore) -> None:
         self.listed = listed
         self.memory = SortingMemory(_MOST_BYTES)
-        """What is held in memory to sort keys by those who use the copy."""
+        """The memory in which users of the copy sort keys."""
         self.tally = Tally()
-        """What reading has counted."""
+        """The totals of reading."""
         self.elapsed_seconds = 0.0
         self.may_lack_numbers = False
         """See `service.client.Answer`."""
@@ -99,7 +99,7 @@ class SourceCopy:
         self.may_lack_numbers = service.may_lack_numbers
 
     async def _keep(self, found: Sorter[Entry], interrupts: Interrupts) -> StreamError | None:
-        """Write what was found to the file. Signals get a turn between two blocks."""
+        """Write what was found to the file. Signals are handled between two blocks."""
         try:
             for block in blocks_of(found.sorted(), _BLOCK_ENTRIES):
                 await asyncio.sleep(0)
@@ -117,7 +117,7 @@ class SourceCopy:
             position += len(block)
 
     def outcomes_in(self, entity: str, range_: Range, position: int) -> Iterator[Page]:
-        """Yield what a range of the keys of an entity has; the entity "" has plain keys."""
+        """Yield the outcomes of a range of an entity's keys; the entity "" has plain keys."""
         start = entity, max(range_.within, range_.after or "")
         for block in self._stored.blocks(start):
             held = [one for one in block if one.entity == entity and range_.holds(one.key)]
@@ -129,7 +129,7 @@ class SourceCopy:
                 return
 
     async def chosen(self) -> AsyncIterator[Block]:
-        """Yield the identities of records that are chosen, also of those that could not be read."""
+        """Yield the identities of chosen records, even of those that could not be read."""
         for outcomes in self.outcomes():
             await asyncio.sleep(0)
             yield [
@@ -160,7 +160,7 @@ class _Taker:
 
 
 class _Kept(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """How a listing has settled a record. Texts are bytes: those of a service may be no UTF-8."""
+    """How a listing has settled a record. Texts are bytes: those of a service may not be UTF-8."""
 
     value: bytes | None = None
     expire_time: bytes | None = None

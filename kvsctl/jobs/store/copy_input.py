@@ -21,9 +21,9 @@ from kvsctl.report.document import InputRead
 
 
 class CopyInput(msgspec.Struct, frozen=True):
-    """What a copy of a store holds, as the records to set that `making` makes of it.
+    """The records of a copy of a store, as the records to set that `making` makes of them.
 
-    It is what `SourceInput` is for the store itself. `selection` holds the options that choose, by
+    `SourceInput` is the same for the store itself. `selection` holds the options that choose, by
     name.
     """
 
@@ -75,7 +75,7 @@ class CopyInput(msgspec.Struct, frozen=True):
     async def _records(
         self, remainder: Remainder | None, emit: Emit
     ) -> AsyncGenerator[PieceList, None]:
-        """Yield the records of each page of the copy, and emit what is skipped."""
+        """Yield the records of each page of the copy, and emit skipped ones."""
         for page in self._pages(remainder):
             pieces: list[Piece] = []
             for outcome in page:
@@ -88,7 +88,7 @@ class CopyInput(msgspec.Struct, frozen=True):
             if pieces:
                 yield pieces
             else:
-                await asyncio.sleep(0)  # nobody is waited for: others get a turn
+                await asyncio.sleep(0)  # nothing else waits here: let other tasks run
 
     def _pages(self, remainder: Remainder | None) -> Iterator[Page]:
         """Yield what is left of an earlier run, and note in the remainder how far that is."""

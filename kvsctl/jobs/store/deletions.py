@@ -1,4 +1,4 @@
-"""Plan to delete what a target has and the source of a sync does not."""
+"""Plan to delete keys that a target has, but the source of a sync lacks."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
@@ -38,7 +38,7 @@ _UNPLANNED: Final = Untouched("the deletions were planned", "no plan was written
 
 
 class Planning(NamedTuple):
-    """What a job that has sent its records lends to what follows.
+    """What planning gets from a job that has sent its records.
 
     `emit` passes events to the listeners of the run. `notice` writes a line for people, and
     `announce` one that quiet jobs leave out.
@@ -54,11 +54,11 @@ class Planning(NamedTuple):
 class Deletions:
     """The keys of a target that are not in a source, as a plan in a file of its own.
 
-    `source` and `target` are listed alike: `mapping` is how keys of the source become those of the
-    target. While the source is listed, `note_source` must be called for each of its records that is
-    chosen, unless there is a `copy` of it, which knows them. The file is created when the block is
-    entered, and appears once the plan is complete. It never replaces another, unless that is empty:
-    raise UsageError if there is one.
+    `source` and `target` are listed alike; `mapping` turns keys of the source into those of the
+    target. While the source is listed, `note_source` must be called for each chosen record, unless
+    there is a `copy` of it, which knows them. The file is created when the block is entered, and
+    appears once the plan is complete. It never replaces another, unless that is empty: raise
+    UsageError if there is one.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class Deletions:
             self._write(entry.body for entry in lines.sorted())
 
     async def _list_target(self, listed: Sorter[Entry], planning: Planning) -> None:
-        """Keep each listed key that the source could have, as it is named there."""
+        """Keep each listed key that the source could have, under its name there."""
         chooses = self._source.plan.selection.chooses_key
 
         def take(event: Event) -> None:
@@ -132,7 +132,7 @@ class Deletions:
                 if identity is None or outcome.found is None:
                     continue
                 key = self._mapping.original(identity.key)
-                # What is not a key cannot be in the source, and must not be asked for.
+                # An illegal key cannot be in the source, and must not be requested.
                 if (
                     key is not None
                     and not check_key(key, DEFAULT_LIMITS)
@@ -148,7 +148,7 @@ class Deletions:
     async def _read_source(
         self, listed: Sorter[Entry], missing: Sorter[Entry], planning: Planning
     ) -> None:
-        """Keep each listed key that the source lacks by its listing and by batch/get."""
+        """Keep each listed key that the source lacks both in its listing and by batch/get."""
 
         def take(outcome: Outcome) -> None:
             identity = outcome.subject.identity
@@ -201,7 +201,7 @@ class Deletions:
 
 
 async def _paced(entries: Sorter[Entry]) -> AsyncIterator[Block]:
-    """Yield sorted entries in blocks. Signals and answers get a turn between two of them."""
+    """Yield sorted entries in blocks. Signals and answers are handled between two of them."""
     for block in blocks_of(entries.sorted()):
         await asyncio.sleep(0)
         yield block
@@ -284,7 +284,7 @@ class _Unread:
         self.code = ""
 
     def note(self, outcome: Outcome) -> None:
-        """Count an outcome from which the state of the store is not known."""
+        """Count an outcome that leaves the state of the store unknown."""
         if outcome.state in (State.FAILED, State.UNSENT, State.UNKNOWN):
             self.count += 1
             if not self.code:
@@ -292,7 +292,7 @@ class _Unread:
 
 
 def _require_whole(error: KvsctlError | None, planning: Planning) -> None:
-    """Raise what ended a listing or a run of reads before its end, if anything did."""
+    """Raise the error that ended a listing or a run of reads early, if any."""
     if error is None or isinstance(error, WorkLeft):
         error = planning.limit.ended_before(_UNPLANNED, planning.interrupts.interrupted)
     if error is not None:

@@ -1,4 +1,4 @@
-"""List what a store besides the target holds."""
+"""List a second store of a job."""
 
 from collections.abc import Callable, Sequence
 
@@ -19,7 +19,7 @@ from kvsctl.service.client import StoreClient
 
 
 class ListedStore(msgspec.Struct, frozen=True):
-    """A store, and what of it is listed and compared."""
+    """A store, and the part of it that is listed and compared."""
 
     store: StoreSide
     plan: ListingPlan
@@ -44,7 +44,7 @@ async def list_store(
     """List a store to its end. Return the error that ended this early, if any.
 
     `carriers`: connections that are shared with others. `pacer`: that of all requests to the store,
-    if there are others. `learn` is called at the end, with the client.
+    if other work sends some. `learn` is called at the end, with the client.
     """
     store = listed.store
     target = connected(

@@ -1,4 +1,4 @@
-"""What was read of one store, as records to set in another."""
+"""Make records to set in one store from records that were read from another."""
 
 from collections.abc import Callable
 
@@ -18,11 +18,11 @@ from kvsctl.service.wire import key_body
 
 
 class Making(msgspec.Struct, frozen=True):
-    """What is made of the records that were read: their keys are those of `mapping`.
+    """How records to set are made from records that were read: `mapping` makes their keys.
 
-    `note` is called for each record that is chosen, also if it could not be read again.
-    `refuses_rounded`: a record fails if the source, a bridge, may have rounded it.
-    `needs_exact_numbers`: one fails if the target, a bridge, would round it.
+    `note` is called for each chosen record, even if it could not be read again. `refuses_rounded`:
+    a record fails if the source, a bridge, may have rounded it. `needs_exact_numbers`: one fails if
+    the target, a bridge, would round it.
     """
 
     mapping: KeyMapping = msgspec.field(default_factory=KeyMapping)
@@ -32,7 +32,7 @@ class Making(msgspec.Struct, frozen=True):
     needs_exact_numbers: bool = False
 
     def piece(self, outcome: Outcome, *, may_lack_numbers: bool) -> Piece | Outcome:
-        """Return what was read as a record to set, or as an outcome if it is not there.
+        """Return the record to set for a read, or an outcome if there is none.
 
         `may_lack_numbers`: see `service.client.Answer`.
         """

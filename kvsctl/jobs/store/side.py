@@ -1,4 +1,4 @@
-"""A store besides the target of a job, and how it is read."""
+"""A second store of a job, and how it is read."""
 
 from typing import Final
 
@@ -19,9 +19,9 @@ _OWN_CREDENTIALS: Final = (
 class StoreSide(msgspec.Struct, frozen=True):
     """A store whose records are compared, and how it is read.
 
-    `plan` is one of get that skips what is missing or has expired: for a comparison it is absent.
-    `max_duration_seconds`: the most time that its settings allow a job; None: any.
-    `wants_headers`: the headers of its answers are shown. `is_source`: it is the one of `--from`.
+    `plan` is that of a get that skips missing and expired records: comparisons count them as
+    absent. `max_duration_seconds`: the most time that its settings allow a job; None: any.
+    `wants_headers`: the headers of its answers are shown. `is_source`: it is the store of `--from`.
     """
 
     target: Target

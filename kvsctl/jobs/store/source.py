@@ -1,4 +1,4 @@
-"""What a listing of another store chooses, as records to set."""
+"""The records that a listing of another store chooses, as records to set."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -23,7 +23,7 @@ from kvsctl.service.auth.credentials import Credentials
 
 
 class SourceInput(msgspec.Struct, frozen=True):
-    """What a listing of `source` chooses, as the records to set that `making` makes of them.
+    """The records that a listing of `source` chooses, as `making` turns them into records to set.
 
     `selection` holds the options that choose, by name. `database` holds the files of the source, if
     it is an embedded emulator.
@@ -35,9 +35,9 @@ class SourceInput(msgspec.Struct, frozen=True):
     database: Sequence[Path] = ()
 
     def feed(self, session: Session | None = None, emit: Emit = to_nobody) -> Feed:
-        """See JobInput. The source is opened even if there is no session: reading it sends nothing.
+        """See JobInput. The source is opened even without a session: reading it sends nothing.
 
-        Raise UsageError if its credentials cannot be had.
+        Raise UsageError if its credentials are not available.
         """
         credentials = self.source.store.credentials()
         return AsyncFeed(self._records(credentials, session, emit))
@@ -63,7 +63,7 @@ class SourceInput(msgspec.Struct, frozen=True):
 
     @property
     def single_use(self) -> str | None:
-        """See JobInput. A store may hold something else when it is read again."""
+        """See JobInput. A store may have changed when it is read again."""
         return self.source.name
 
     def fingerprint(self) -> list[Fingerprint]:
@@ -121,4 +121,4 @@ class SourceInput(msgspec.Struct, frozen=True):
 
 
 def _nowhere(_text: str) -> None:
-    """Take a notice that nobody wants."""
+    """Ignore a notice."""
