@@ -42,7 +42,7 @@ class Facts(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """What was exported, and a digest of it. `version`: that of the kvsctl which wrote it."""
+    """What was exported, and a digest of it. `version`: of the kvsctl that wrote it."""
 
     digest: Digest
     facts: Facts

@@ -14,14 +14,14 @@
 - `ending`: report a finished run.
 - `signals`, `event_loop`: for the command's edge.
 - `compare`: compare records, and verify backups.
-- `store`: listings in jobs, and a second store besides the target.
-- `cleanup`: list or plan what a selection chooses, and delete it or give it a ttl.
+- `store`: listings in jobs, and a second store in addition to the target.
+- `cleanup`: list or plan the records that a selection chooses, and delete them or give them a ttl.
 - `probe`: find out what a target does where the documentation is silent.
 - `settings`: write settings that work.
 - `ping`: find out whether a target answers.
 - `installations`: jobs on several installations of an app.
 - `fan_out`: jobs in parts, in other processes.
-- `cron`: what jobs need that run by themselves.
+- `cron`: what unattended jobs need.
 - `file_roles`: refuse one file in two roles.
 - `replacing`: refuse to replace a file of another kind.
 """

@@ -85,9 +85,9 @@ def connected(
 ) -> AbstractAsyncContextManager[StoreClient]:
     """Open the target's service; close its connections and an embedded emulator at the end.
 
-    `creates`: it sets records one by one, each only if its key does not exist. Without `may_write`,
-    and for a read-only target, the client refuses requests that could write. `carriers`: the
-    connections that this client shares with others.
+    `creates`: the client sets records one by one, each only if its key does not exist. Without
+    `may_write`, and for a read-only target, the client refuses requests that could write.
+    `carriers`: the connections that this client shares with others.
     """
     return connected_as(
         _creating_client() if creates else StoreClient,
@@ -114,9 +114,9 @@ async def connected_as(
     carriers: Carriers | None = None,
     looks_out: bool = True,
 ) -> AsyncIterator[_Client]:
-    """Open the target's service by a client of this kind. The rest is as in `connected`.
+    """Open the target's service with a client of this kind. Other arguments are as in `connected`.
 
-    `looks_out`: the client refuses to work through a bridge if the target is not said to be one.
+    `looks_out`: the client refuses to work through a bridge that is not configured as one.
     """
     make = partial(
         kind,
@@ -159,7 +159,8 @@ def _fixed_headers(target: Target) -> Mapping[str, str]:
         return {}
     if target.is_proxied:
         return container(target.installation)
-    # What is not said to be a bridge may be one: then it refuses requests for another installation.
+    # A target that is not configured as a bridge may be one: then it refuses requests for another
+    # installation.
     return bridged(target.installation) if target.is_bridge or _may_be_bridge(target) else {}
 
 

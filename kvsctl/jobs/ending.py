@@ -61,7 +61,7 @@ class End(msgspec.Struct, frozen=True):
 
 
 def exit_status(end: End, *, has_failures: bool) -> ExitStatus:
-    """Return the exit status of a run. This is where it is decided which one wins.
+    """Return the exit status of a run: the one with the highest precedence.
 
     The order is the command line's contract: a defect, failed input or output, an interrupt, an
     unread pipe, any other error, failed records.
@@ -80,7 +80,7 @@ def exit_status(end: End, *, has_failures: bool) -> ExitStatus:
 def graver(one: KvsctlError | None, other: KvsctlError | None) -> KvsctlError | None:
     """Return the error whose exit code takes precedence: a defect, then failed input or output.
 
-    Of two that are equal in that, it is the first.
+    Of two with equal precedence, return the first.
     """
     for kind in (Defect, StreamError, KvsctlError):
         for error in (one, other):
@@ -107,7 +107,7 @@ class Ending(msgspec.Struct, frozen=True):
     shown: Sequence[str] = ()
 
     def publish(self, end: End) -> ExitStatus:
-        """Write the report everywhere it was asked for, even if some of these places fail.
+        """Write the report to every place that was asked for, even if some of them fail.
 
         Return the exit status, which is also in each report written after the last failure.
         """
@@ -162,7 +162,7 @@ class Ending(msgspec.Struct, frozen=True):
     def _is_refused(self, end: End) -> bool:
         """Return whether an error has ended the job before it changed a record.
 
-        A listing has cost units then, and may have counted records that are left alone.
+        A listing may still have cost units, and counted records that are left alone.
         """
         tally = self.tally
         if end.error is None or tally.is_blank:
@@ -239,7 +239,7 @@ class Ending(msgspec.Struct, frozen=True):
     def _print_tables(self, end: End) -> None:
         environment, groups = self.environment, self.tally.groups
         if environment.stderr_fd is None or self._is_refused(end):
-            return  # nothing can be shown, or the error says all there is to say
+            return  # nothing can be shown, or the error says everything
         if self.job.reporting.verbosity:
             for line in input_lines(self.job.input.inputs_read()):
                 environment.write_line(line)

@@ -15,7 +15,7 @@ _T = TypeVar("_T")
 _THREADS_BYTES: Final = 24 << 20
 """The stacks of two threads, 8 MiB each, and what they do."""
 _UVLOOP_BYTES: Final = 128 << 20
-"""What uvloop needs at least: four threads with stacks of 8 MiB, and room for what they do."""
+"""The least that uvloop needs: four threads with stacks of 8 MiB, and room for what they do."""
 
 
 def on_a_loop(work: Coroutine[Any, Any, _T], *, has_network: bool) -> _T:
@@ -40,7 +40,7 @@ def on_a_loop(work: Coroutine[Any, Any, _T], *, has_network: bool) -> _T:
 
 
 def _require_memory() -> None:
-    """Raise UsageError if the process may not use as much more memory as its threads need.
+    """Raise UsageError if the process cannot get the memory that its threads need.
 
     A thread without memory may neither begin nor end, and the command would wait for it forever.
     """
@@ -66,7 +66,7 @@ def _closing(runner: asyncio.Runner) -> Iterator[None]:
 
 
 def _ignore(_loop: asyncio.AbstractEventLoop, _context: dict[str, Any]) -> None:
-    """Log nothing, such as "Task was destroyed": it is about what was cut off at the end."""
+    """Log nothing: messages such as "Task was destroyed" are about work that was cut off."""
 
 
 def quick_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:

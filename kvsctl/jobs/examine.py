@@ -39,7 +39,7 @@ _LOG_WIDTH: Final = 200
 class Examination:
     """A job's whole input, read and checked. `error` says why it could not be read to its end.
 
-    Ctrl-C ends an examination without a report, as no request is in flight.
+    Ctrl-C ends an examination without a report, because no request is in flight.
     """
 
     job: BatchJob
@@ -73,7 +73,7 @@ class Examination:
         self.elapsed_seconds = time.monotonic() - started
 
     def _feed(self, listeners: Sequence[Listener]) -> Feed:
-        """Return the input. What a listing skips goes to `listeners`; its requests do not."""
+        """Return the input. `listeners` receive records that a listing skips, not its requests."""
 
         def emit(event: Event) -> None:
             if isinstance(event, RecordsRead | Settled):
@@ -115,7 +115,7 @@ class Examination:
                 self.error = defect
             end = End(self.error, None, self.elapsed_seconds)
             return Ending(
-                self.job.retried_by(None),  # nothing was sent, not even what has not failed
+                self.job.retried_by(None),  # nothing was sent, not even valid records
                 self.about,
                 self.environment,
                 self.tally,
@@ -142,9 +142,9 @@ class Examination:
 
 
 class FirstRecords:
-    """The first records that would be sent, as they would be, for people to look at.
+    """The first records that would be sent, exactly as they would be, for people to check.
 
-    Values are shown on a terminal alone, to the user who has them: logs hold none.
+    Values are shown only on a terminal, to the user who has them: logs hold none.
     """
 
     def __init__(self, job: BatchJob, environment: Environment) -> None:
@@ -156,7 +156,7 @@ class FirstRecords:
         self._records: list[Record] = []
 
     def take(self, records: Sequence[Record]) -> None:
-        """Take the records of a request, as far as they are among the first."""
+        """Take those records of a request that are among the first."""
         self._sent += len(records)
         if len(self._records) < _MOST_SHOWN and self._are_shown:
             self._records += islice(records, _MOST_SHOWN - len(self._records))
@@ -195,8 +195,8 @@ async def check_first(
 ) -> Change | ExitStatus:
     """Check the whole input; report its problems and return the exit status if there are any.
 
-    What was read is passed to `admit`.
-    If there are none, return a function that says how the input has changed since then, or None.
+    What was read is passed to `admit`. Otherwise, return a function that returns how the input has
+    changed since then, or None.
     """
     then = job.input.fingerprint()
     examination = Examination(job, about, environment)
@@ -240,7 +240,7 @@ async def examine(
 ) -> None:
     """Settle each problem as failed and each record as unsent; pass all of them to `admit`.
 
-    Raise what reading raises; everything read before that is settled.
+    Raise any error of reading; everything read before it is settled.
     """
     try:
         while (pieces := await feed.get()) is not None:

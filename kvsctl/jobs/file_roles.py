@@ -20,10 +20,10 @@ _READ: Final = ("input", "token file")
 
 
 def require_one_role_each(roles: Iterable[Role]) -> None:
-    """Raise UsageError if two roles name one file, under whatever path or descriptor.
+    """Raise UsageError if two roles name one file, even by different paths or descriptors.
 
-    A file that is not regular (`/dev/null`, a pipe) may have any
-    number of roles. An input may be given more than once, and targets may share a token file.
+    A file that is not regular (`/dev/null`, a pipe) can have any number of roles. An input can be
+    given more than once, and targets can share a token file.
     """
     seen: list[tuple[str, Place]] = []
     for role, place in roles:
@@ -40,7 +40,7 @@ def require_one_role_each(roles: Iterable[Role]) -> None:
 
 
 def files_of(target: Target) -> list[Role]:
-    """Return the files that a target is, or that its token is in."""
+    """Return the files of a target: its database, and its token file."""
     return [*database_files(target.local_path), ("token file", target.token_file)]
 
 

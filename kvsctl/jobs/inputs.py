@@ -1,4 +1,4 @@
-"""Where a job gets its records from."""
+"""The sources of a job's records."""
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 _STDIN: Final = 0
 _MOST_COLUMNS: Final = 5
-"""How many columns have a warning of their own."""
+"""The most columns that have a warning of their own."""
 _IF_ALL: Final = "name the columns to parse: --infer-types=COLUMN,…"
 _IF_NAMED: Final = "leave the column out of --infer-types"
 Emit: TypeAlias = Callable[[Event], None]
 
 
 def to_nobody(_event: Event) -> None:
-    """Take an event that nobody wants."""
+    """Ignore an event."""
 
 
 class Session(NamedTuple):
@@ -86,15 +86,15 @@ class JobInput(Protocol):
 
     @property
     def single_use(self) -> str | None:
-        """What in the input cannot be read a second time, as users know it; None if all can."""
+        """The users' name for input that can be read only once; None if there is none."""
         ...
 
     def fingerprint(self) -> list[Fingerprint]:
-        """Return what tells this input from another. Raise UsageError if it cannot be read."""
+        """Return what identifies this input in a later run. Raise UsageError if that fails."""
         ...
 
     def inputs_read(self) -> list[InputRead]:
-        """Return what the report says of each file that was read."""
+        """Return the report's entry for each file that was read."""
         ...
 
     def warnings(self) -> list[str]:
@@ -103,7 +103,7 @@ class JobInput(Protocol):
 
 
 def say_stdin_is_read(source: JobInput, environment: Environment, *, is_quiet: bool) -> None:
-    """Say on a terminal that its lines are read, if the input has stdin, also as `/dev/stdin`."""
+    """Note on a terminal that its lines are read, if stdin is an input, even as `/dev/stdin`."""
     if not is_quiet and any(
         place == _STDIN or (isinstance(place, Path) and descriptor(place) == _STDIN)
         for place in source.places

@@ -40,7 +40,7 @@ class Reporting(msgspec.Struct, frozen=True):
     """What the run reports, and where.
 
     `replaces_any`: the report and the failures file may replace files of another kind.
-    `stats_seconds`: how often a line says how far the run is where none is drawn; 0: never.
+    `stats_seconds`: the interval of progress lines where progress is not drawn; 0: never.
     """
 
     as_json: bool = False
@@ -89,13 +89,13 @@ class Schedule(msgspec.Struct, frozen=True):
 
 
 class JobEnd(msgspec.Struct, frozen=True):
-    """How a job ended. `error`: the message of what ended it early, if anything did.
+    """How a job ended. `error`: the message of the error that ended it early, if any.
 
     `tally` is None if it sent no requests and reads no records. `dry_run`: what it would need, if
-    it only said that. `rules`: those of a clean-up. `report`: the JSON report, if the watcher
-    wants it and the job has one of the schema of batch jobs. `installations`: how each
-    ended, if it was a group of them. `compared`: what a comparison has found. `finding`: what the
-    verification of one of several exports has found.
+    it was a dry run. `rules`: those of a clean-up. `report`: the JSON report, if the watcher wants
+    it and the job has one of the schema of batch jobs. `installations`: how each ended, if it was a
+    group of them. `compared`: the counts of a comparison. `finding`: the result of verifying one of
+    several exports.
     """
 
     tally: Tally | None
@@ -162,7 +162,7 @@ class Job(Protocol):
 
     @property
     def labels(self) -> Mapping[str, str]:
-        """What tells it from other jobs of the command, for those who watch it."""
+        """What distinguishes it from other jobs of the command, for monitoring."""
         ...
 
     def watched_by(self, watcher: Watcher) -> Self:
@@ -171,7 +171,7 @@ class Job(Protocol):
 
 
 def labels_of(target: Target) -> dict[str, str]:
-    """Return what tells jobs on this target from jobs on others."""
+    """Return labels that distinguish jobs on this target from jobs on others."""
     labels = {"target": target.name}
     return labels if target.installation is None else labels | {"installation": target.installation}
 
@@ -179,21 +179,21 @@ def labels_of(target: Target) -> dict[str, str]:
 class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a run needs. `records` is set if it prints records or keys.
 
-    `asked` is the metadata that the service is asked for: what is printed, and what the run
-    itself needs. With `listing`, records are printed as the queries return them, if these return
-    all that is needed; `selection` holds the options that choose them, by name. `name` is the
-    command's, if it is not the verb of the plan. `shard` says which part of its keys the job works
-    on; None: all. `confirmed_target`: the target that the user means to write to. `deletions` is
-    what is planned once all records are sent. `repeats_cheaply`: even without a journal, the same
-    command again does only what is left. `question`: what the user is asked before anything is
-    opened; None: nobody is asked then. `cleanup`: the keys are listed first, and then the verb is
-    applied to what is still chosen. `has_consent`: whether the user has said that what is changed
-    is meant; None: nobody need be asked. `undo`: where what is deleted is kept; its records must be
-    read first. `plan_guard`: the input is a plan, which may delete so much once it was checked and
-    approved. `counted`: the clean-up only lists, and this receives what it would work on, and must
-    close what was listed. `listed`: what an earlier job has listed for the clean-up, which closes
-    it. `retry`: what the command that retries failures is made of. `comparison`, `verification`:
-    what is done instead, on one of several installations.
+    `asked` is the metadata to request from the service, for the output and for the run itself. With
+    `listing`, records are printed as the queries return them, if these return all that is needed;
+    `selection` holds the options that choose them, by name. `name` is the command's name, if it is
+    not the verb of the plan. `shard` says which part of its keys the job works on; None: all.
+    `confirmed_target`: the target that the user means to write to. `deletions` are planned once all
+    records are sent. `repeats_cheaply`: even without a journal, the same command again does only
+    what is left. `question`: the question to the user before anything is opened; None: there is
+    none. `cleanup`: the keys are listed first, and then the verb is applied to those still chosen.
+    `has_consent`: whether the user has consented to the changes; None: consent is not needed.
+    `undo`: where records are kept before they are deleted; they must be read first. `plan_guard`:
+    the input is a plan, and this is the most that it may delete once it was checked and approved.
+    `counted`: the clean-up only lists, and this receives what it would work on, and must close the
+    listing. `listed`: the listing of an earlier job for the clean-up, which closes it. `retry`: the
+    words of the command that retries failures. `comparison`, `verification`: what is done instead,
+    on one of several installations.
     """
 
     input: JobInput
@@ -258,7 +258,7 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def only_the_rest(self) -> str | None:
-        """What a user does about work that is left if the same command does only that; else None.
+        """What to do about work that is left, if the same command does only that; else None.
 
         An undo file is never replaced, so without a journal it needs another name each time.
         """
@@ -297,7 +297,7 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     def keeps_ranges(self) -> bool:
         """Whether its journal keeps the ranges of keys that are left of its listing.
 
-        A clean-up lists everything again: what it has deleted is not there any more.
+        A clean-up lists everything again, which no longer includes what it has deleted.
         """
         return self.input.is_listing and self.cleanup is None
 

@@ -43,7 +43,7 @@ _SAME_COMMAND: Final = (
 def is_begun(journal: Journalling | None) -> bool:
     """Return whether an earlier run has begun the journal: its failures file is the job's own.
 
-    That file need not look like one. A kill or a power loss may have torn its only line.
+    Then that file need not look like one: a kill or a power loss may have torn its only line.
     """
     try:
         return journal is not None and journal.path.stat().st_size > 0
@@ -73,12 +73,12 @@ def opened_journal(
                 "there, and a second run may not be kept out"
             )
         now = _header(job, about)
-        # What failed is still there to be listed: it is counted again, once.
+        # Failed records are listed again, so they are counted again, once.
         retries_failed = asked.retry_failed or job.cleanup is not None
         if file.header is None:
             file.begin(now)
         elif job.input.is_listing and file.state.stage is Stage.COMPLETE:
-            file.start_over(now)  # a store may hold something else by now
+            file.start_over(now)  # the store may have changed
         else:
             _require_same(file.header, now, is_forced=asked.force)
             _require_same_failures(file.state, now, retries_failed=retries_failed)
@@ -207,7 +207,7 @@ class JobJournal:
         if self.state is not None and job.keeps_ranges:
             self.remainder = _remainder(self.state)
         self.cutoff: Cutoff | None = None
-        """From when the ages of a clean-up count, if the job is one and has a journal."""
+        """When the ages of a clean-up count from, if the job is one and has a journal."""
         if self.state is not None and job.cleanup is not None:
             self.cutoff = _cutoff(self.state)
         self._started = time.monotonic()
@@ -271,7 +271,7 @@ class JobJournal:
         return part if compress is None else MarkedCompressedSink(part, compress)
 
     def written_part(self, path: Path | None) -> Path | None:
-        """Return the file with what earlier runs have written of an output; None if nothing is."""
+        """Return the file with the output of earlier runs; None if there is none."""
         has_part = self.state is not None and bool(self.state.output_bytes)
         return part_path(path) if has_part and path is not None else None
 
@@ -306,9 +306,9 @@ class JobJournal:
         return [self._writer]
 
     def feed(self, feed: Feed) -> Feed:
-        """Return the input of the run, without what the journal has settled.
+        """Return the input of the run, without the records that are settled in the journal.
 
-        A listing leaves that out by itself: see `remainder`.
+        A listing leaves them out by itself: see `remainder`.
         """
         if self.state is None or self._job.keeps_ranges:
             return feed
@@ -319,18 +319,18 @@ class JobJournal:
 
     @property
     def passed(self) -> int:
-        """How many records were read that an earlier run has settled."""
+        """How many of the records that were read an earlier run has settled."""
         return 0 if self._resumed is None else self._resumed.passed
 
     @property
     def held_bytes(self) -> int:
-        """The bytes of what is settled and not noted, because it waits for an earlier position."""
+        """The size of settled outcomes that wait for an earlier position before they are noted."""
         return 0 if self._writer is None else self._writer.held_bytes
 
     def note(self, stage: Stage, *, has_removed_undo: bool = False) -> KvsctlError | None:
         """Write everything not yet written; return the error if that fails.
 
-        `has_removed_undo`: the undo file was removed, as nothing went into it.
+        `has_removed_undo`: the undo file was removed, because it was empty.
         """
         try:
             if self._writer is not None:
@@ -342,7 +342,7 @@ class JobJournal:
         return None
 
     def end_thread(self) -> None:
-        """Let the thread that writes end, once it has written what it was given.
+        """Let the writing thread end, once it has written everything submitted.
 
         Call it after the last event; `note` writes without it.
         """

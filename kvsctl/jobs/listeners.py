@@ -140,7 +140,7 @@ class JobListeners:
     def open_undo(self) -> None:
         """Open the undo file, if the job has one, and let the journal note it. Raise KvsctlError.
 
-        A clean-up does so once it knows that something will go.
+        A clean-up does so once it knows that it will change something.
         """
         if self.undo is not None:
             self.undo.open()
@@ -175,7 +175,7 @@ class JobListeners:
 
     @contextmanager
     def asking(self) -> Iterator[None]:
-        """Ask the user inside the block. The time that the answer takes is not that of the run."""
+        """Ask the user inside the block. The wait for the answer is not time of the run."""
         began = time.monotonic()
         try:
             yield
@@ -223,12 +223,12 @@ class JobListeners:
         self._wake = wake
 
     def _detach(self) -> None:
-        """Let go of the run, which has these listeners, so that both are freed: see Run."""
+        """Release the run, which has these listeners, so that both are freed: see Run."""
         self._run = self._progress.run = None
         self._wake = lambda: None
 
     def feed(self, feed: Feed) -> Feed:
-        """Return the input of the run, without what the journal has settled.
+        """Return the input of the run, without the records that are settled in the journal.
 
         Reading it raises UsageError if records are required and there are none.
         """
@@ -263,7 +263,7 @@ class JobListeners:
     ) -> ExitStatus:
         """Complete every file, report, and return the exit status.
 
-        `elapsed_seconds`: since the run began, with the time in which the user was asked.
+        `elapsed_seconds`: since the run began, including the time in which the user was asked.
 
         An error in one of these steps does not prevent the others.
         """
@@ -310,7 +310,7 @@ class JobListeners:
             self._environment.note("the plan is incomplete: no line of it was written")
 
     def _has_removed_undo(self) -> bool:
-        """Close the undo file. Return whether it was removed, as nothing went into it."""
+        """Close the undo file. Return whether it was removed, because it was empty."""
         return self.undo is not None and self.undo.close()
 
     @property
@@ -337,7 +337,7 @@ class JobListeners:
         if isinstance(records.form, PlanForm) and (path is None or is_stream(path)):
             from kvsctl.files.held import HeldSink  # few plans go to a stream
 
-            # Whoever reads a part of a plan would carry it out as if it were the whole.
+            # A reader of a part of a plan would carry it out as if it were the whole.
             return HeldSink(partial(self._opened_sink, records))
         return self._opened_sink(records, self._output_changed)
 

@@ -89,8 +89,8 @@ class Printed:
     """Records, keys or sums while they are printed to a sink.
 
     `manifest` is written beside them once they are complete; None: no manifest is. With one, the
-    output is an export, which replaces no file if a record failed. A plan that is not complete is
-    dropped, as it must not be carried out; other files keep their part.
+    output is an export, which replaces no file if a record failed. An incomplete plan is removed,
+    because it must not be carried out; other files keep their part.
     """
 
     def __init__(
@@ -108,13 +108,13 @@ class Printed:
         self._manifest = manifest
         self._is_plan = is_plan
         self.part_left: Path | None = None
-        """Where an export is whose records failed in part, once it was closed; otherwise None."""
+        """The part of an export that was closed with failed records; otherwise None."""
         self.has_dropped_plan = False
         """Whether a plan was not complete when it was closed."""
 
     @property
     def is_full(self) -> bool:
-        """Whether what is printed must be written before there is more of it."""
+        """Whether output must be written before more is printed."""
         return self.sink.broken is not None or self.sink.pending_bytes > _MOST_PENDING_BYTES
 
     def pressure(self, *, held_bytes: int = 0) -> Pressure:
@@ -127,10 +127,9 @@ class Printed:
     def complete(self, tally: Tally, *, is_whole: bool) -> StreamError | None:
         """Complete the output and its manifest, or leave it marked as partial.
 
-        Return the error if that fails. What did not reach a broken output does not count as
-        succeeded: it is unsent. A reader that has closed its pipe is not an error. A manifest
-        vouches for a whole output without a failure, and for no other. Only then does an export
-        replace its file.
+        Return the error if that fails. Records that did not reach a broken output count as unsent,
+        not as succeeded. A reader that has closed its pipe is not an error. Only for a whole output
+        without a failure is a manifest written, and does an export replace its file.
         """
         if tally.failed and is_whole and self._place is not None:
             is_export = self._manifest is not None and _has_part(self._place)
@@ -178,7 +177,7 @@ class Printed:
 
 
 def _has_part(place: Path) -> bool:
-    """Return whether an output is a file with another name until it is complete, and no stream."""
+    """Return whether an output is a file, which has another name until it is complete."""
     return part_path(place).is_file() and (place.is_file() or not place.exists())
 
 
@@ -188,7 +187,7 @@ def has_no_reader(sink: ByteSink) -> bool:
 
 
 def manifest_of(job: BatchJob, about: About) -> "ExportManifest | None":
-    """Return what writes the manifest of an export; None if none is wanted.
+    """Return the writer of an export's manifest; None if none is wanted.
 
     Raise UsageError if it or the output could not be written.
     """
@@ -213,7 +212,7 @@ def manifest_at(
     selection: Mapping[str, Any],
     started_at: datetime,
 ) -> "ExportManifest":
-    """Return what writes the manifest of an export to `place`.
+    """Return the writer of an export's manifest to `place`.
 
     `spaces` are listed, and `selection` chooses among their records. Raise UsageError if it or the
     output could not be written.

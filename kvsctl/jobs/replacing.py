@@ -17,9 +17,9 @@ def require_replaceable(
 ) -> None:
     """Raise UsageError if a report, failures file or manifest would replace a file of another kind.
 
-    An empty file may be replaced, and each of these by another one of its kind. With
-    `replaces_any` any file may be. Streams are not replaced. Without `writes_failures` the failures
-    file stays as it is. Change nothing.
+    Empty files and those of the same kind may be replaced. With `replaces_any`, any file may be.
+    Streams are not replaced. Without `writes_failures`, the failures file stays as it is. Change
+    nothing.
     """
     if reporting.replaces_any:
         return

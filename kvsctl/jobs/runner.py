@@ -1,7 +1,7 @@
 """Carry out a job: connect, listen, run, report, and return the exit status.
 
 The event loop, the garbage collector's settings and the signal handlers belong to the process, so
-they are set up by whoever calls `run_job` (for the command line: `cli/carry_out.py`).
+the caller of `run_job` sets them up (for the command line: `cli/carry_out.py`).
 """
 
 import time
@@ -97,8 +97,8 @@ class NoInterrupts:
 class Among(NamedTuple):
     """What a job shares with jobs that run at the same time.
 
-    `carriers`: their connections; None: it has its own. `memory`: what their spools hold in memory,
-    one budget for all; None: it has its own. `listeners` receive the events of all.
+    `carriers`: their connections; None: it has its own. `memory`: the memory of their spools, one
+    budget for all; None: it has its own. `listeners` receive the events of all.
     """
 
     carriers: Carriers | None = None
@@ -119,12 +119,12 @@ async def run_job(
 ) -> ExitStatus:
     """Carry out `job`, report what happened, and return its exit status.
 
-    May be called any number of times in one event loop, one call after the other or at the same
-    time. Jobs on one installation share its quota if they are given the same `pacer`. `among`: what
-    it shares with jobs on other installations. Raise
-    UsageError, before anything is sent, if the target must not be written to, if the user does not
-    consent, or if the target or a file cannot be opened, and WorkLeft if another run holds the
-    job's lock. Anything that goes wrong later is reported and in the exit status.
+    It can be called any number of times in one event loop, one call after the other or at the same
+    time. Jobs on one installation share its quota if they have the same `pacer`. `among`: what it
+    shares with jobs on other installations. Raise UsageError, before anything is sent, if the
+    target must not be written to, if the user does not consent, or if the target or a file cannot
+    be opened, and WorkLeft if another run holds the job's lock. Later errors are reported, and
+    decide the exit status.
     """
     interrupts = interrupts or NoInterrupts()
     if job.checks.is_dry_run:
@@ -205,7 +205,7 @@ async def _carry_out(
 def _warn_of_nothing(job: BatchJob, environment: Environment, records_before: int) -> None:
     if not job.reporting.quiet:
         records = counted(records_before, "record")
-        environment.warn(f"nothing was selected, and the run before had {records}")
+        environment.warn(f"nothing was selected, but the previous run had {records}")
 
 
 def _about(job: BatchJob, token_source: str | None = None) -> About:
@@ -261,14 +261,14 @@ async def _send(
         pacer = pacer or pacer_of(job.plan.pace)
         prepared = _prepared(job, verbs, service, listeners, environment, pacer, change, among)
         run = prepared.run
-        # To open a pipe waits for its reader. Until then a signal has its default action, which
-        # ends the process; what draws on the terminal must be stopped, so it begins later.
+        # Opening a pipe waits for its reader. Until then, a signal has its default action, which
+        # ends the process: progress would stay on the terminal, so it begins later.
         with (
             listeners,
             job.deletions or nullcontext(),
             interrupts.stopping(run, listeners.notice),
             limit.stopping(run),
-            # A clean-up shows its own: nothing may be drawn while it asks.
+            # A clean-up shows its own progress: nothing may be drawn while it asks.
             nullcontext() if job.cleanup is not None else listeners.showing_progress(),
         ):
             listeners.attach(run)
@@ -299,7 +299,7 @@ async def _plan_deletions(
 
 
 def _say_nothing(_text: str) -> None:
-    """Leave out what quiet jobs do not say."""
+    """Show nothing, for quiet jobs."""
 
 
 def _prepared_cleanup(
@@ -386,7 +386,7 @@ def _prepared(
 def _untouched_copy(job: BatchJob, run: Run, tally: Tally) -> Untouched | None:
     """Return what a sync must do before it writes anything; None once it may have written.
 
-    With a journal it resumes. Without one, the next run would not come further than this one.
+    With a journal, the job resumes. Without one, the next run would get no further than this one.
     """
     may_have_written = tally.succeeded or tally.failed or tally.unknown or tally.ambiguous
     starts_over = job.input.is_listing and job.journal is None

@@ -23,7 +23,7 @@ if hasattr(signal, "SIGHUP"):  # not on Windows
     _STATUSES[signal.SIGHUP] = ExitStatus.TERMINATED
 _MANY_SIGNALS: Final = 4096
 _STUCK_SECONDS: Final = 2.0
-"""A loop that has not looked at a signal for so long is busy with one thing that may never end."""
+"""A loop that has not handled a signal for this long is busy with a step that may never end."""
 
 
 class Stoppable(Protocol):
@@ -44,7 +44,7 @@ class Stoppable(Protocol):
 
 
 class Steered(Protocol):
-    """What the outputs of a job stop and wake, and progress looks at: see `bulk.run.Run`."""
+    """What the outputs of a job stop and wake, and progress observes: see `bulk.run.Run`."""
 
     @property
     def in_flight(self) -> int | None:
@@ -66,17 +66,17 @@ class Steered(Protocol):
         ...
 
     def wake(self) -> None:
-        """Make the run look again."""
+        """Make the run check the pressure again."""
         ...
 
 
 class Signals:
     """While a run works, the first signal stops it and the second aborts it.
 
-    The first is answered at once, through `note`, with what is still being finished. After the
-    run, files and report are completed, which is what a first signal asks for: it is ignored. As
-    completing may wait for a reader or a disk, a second signal then ends the process with its exit
-    code.
+    The first is answered at once, through `note`, with what is still being finished. After the run,
+    files and report are completed. A first signal that arrives then is ignored, because it asks for
+    just that. A second one ends the process with its exit code, because completing may wait for a
+    reader or a disk.
 
     A run that is busy with one step, such as an expression of `--where` without end, cannot stop:
     a signal that arrives when an earlier one has waited for two seconds ends the process, too.
@@ -169,7 +169,7 @@ class Signals:
 
 
 async def interruptible(work: Coroutine[Any, Any, _T], refusal: str) -> _T:
-    """Return the result of `work`. Raise Interrupted if a signal arrives that nobody else handles.
+    """Return the result of `work`. Raise Interrupted if a signal arrives that nothing else handles.
 
     `work` is then cancelled. `refusal` names what was not done.
     """
@@ -195,7 +195,7 @@ async def interruptible(work: Coroutine[Any, Any, _T], refusal: str) -> _T:
 
 @contextmanager
 def interrupting(refusal: str) -> Iterator[None]:
-    """Raise Interrupted inside the block if a signal arrives that nobody else handles.
+    """Raise Interrupted inside the block if a signal arrives that nothing else handles.
 
     For a block that waits for the terminal and does nothing else. `refusal` names what was not
     done.
@@ -212,7 +212,7 @@ def interrupting(refusal: str) -> Iterator[None]:
 def continuing(show: Callable[[], None]) -> Iterator[None]:
     """Call `show` inside the block whenever the process, having been stopped (Ctrl-Z), continues.
 
-    Only the main thread can handle signals, and Windows has none of these.
+    Only the main thread can handle signals, and Windows has no such signals.
     """
     is_main = threading.current_thread() is threading.main_thread()
     if not (is_main and hasattr(signal, "SIGCONT")):
@@ -250,8 +250,9 @@ def _interrupted(number: signal.Signals, refusal: str) -> Interrupted:
 def _woken(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
     """Have signals wake the loop, so that their handlers run at once.
 
-    Python runs a handler between two of its instructions. A signal that arrives after the last one
-    before the loop waits for its sockets would be handled when the wait ends, which may be never.
+    Python runs a handler between two of its instructions. A signal that arrives after the last
+    instruction before the loop waits for its sockets would be handled when the wait ends, which may
+    be never.
     """
     far, near = socket.socketpair()
     with far, near:

@@ -1,4 +1,4 @@
-"""What a job writes besides its report.
+"""What a job writes in addition to its report.
 
 - `forms`: how found records are printed, and where.
 - `records`: the records that `get` and `export` print, and their order.

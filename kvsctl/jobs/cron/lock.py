@@ -1,8 +1,8 @@
 """Keep a second run out while one works (`--lock`).
 
 The lock is an advisory one of the system (flock on Unix), so it ends with its process, however that
-ends. The file stays, because removing it would let two runs lock two files of one name. What it
-holds is for people: who has the lock.
+ends. The file stays, because removing it would let two runs lock two files of one name. Its content
+is for people: it names the holder.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ _MOST_POLL_SECONDS: Final = 1.0
 def locked(job: Job, ends_at: float, environment: Environment) -> AbstractAsyncContextManager[None]:
     """Hold the job's lock inside the block, if it has one.
 
-    A lock that is held is waited for, at most as long as the job allows and until `ends_at` by the
+    If another run holds it, wait at most as long as the job allows and until `ends_at` by the
     loop's clock; `environment` shows a note of the wait. Raise WorkLeft if it is still held then,
     UsageError if the file cannot be a lock.
     """
@@ -116,7 +116,7 @@ def _is_lock(fd: int) -> bool:
 
 
 def _require_lock(path: Path, fd: int) -> None:
-    """Raise UsageError for a file that holds something else, which the lock would replace."""
+    """Raise UsageError for a file with other content, which the lock would replace."""
     if not _is_lock(fd):
         raise UsageError(
             f"--lock {path}: not empty, and not a lock of kvsctl", "Give another file name."

@@ -1,4 +1,4 @@
-"""One part of an input as the input of a job."""
+"""One shard of an input as the input of a job."""
 
 import asyncio
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ class ShardedFeed:
             if part:
                 self._position += len(part)
                 return part
-            await asyncio.sleep(0)  # signals and timers get a turn
+            await asyncio.sleep(0)  # let signals and timers run
         return pieces
 
     def close(self) -> None:
@@ -41,7 +41,7 @@ class ShardedFeed:
 
 
 class ShardedInput(msgspec.Struct, frozen=True):
-    """The part `shard` of an input. What it says of files is about the whole input.
+    """The part `shard` of an input. Its facts about files are those of the whole input.
 
     `requires_input`: the whole input must have a record. A part may have none.
     """

@@ -63,7 +63,7 @@ class TimeLimit:
         return cls(job.schedule.max_duration_seconds, again)
 
     def stopping(self, run: Timed) -> AbstractContextManager[None]:
-        """Let `run` take no new work when the time is up, if that is inside the block."""
+        """Let `run` take no new work once the time is up, if that happens inside the block."""
         return nullcontext() if self._seconds is None else self._stopping(run)
 
     @contextmanager
@@ -90,7 +90,7 @@ class TimeLimit:
     def ended_before(
         self, untouched: Untouched, interrupted: ExitStatus | None
     ) -> Interrupted | None:
-        """Return the error of a job that was ended before it changed anything; None of others.
+        """Return the error of a job that was ended before it changed anything; None for others.
 
         `interrupted`: the exit code of the signal that has ended it; None: there was none.
         """

@@ -1,6 +1,6 @@
-"""Report to those who watch a job: a ping when it starts and ends, and a metrics file.
+"""Report a job to monitoring: pings when it starts and ends, and a metrics file.
 
-Neither changes how the job ends: what fails is a warning.
+If one of them fails, that is a warning, and does not change how the job ends.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ class Monitoring(msgspec.Struct, frozen=True):
 class Watch:
     """Watches one command from its start to its exit code. `warn` receives what fails.
 
-    The first ping is sent beside the work, which does not wait for it.
+    The first ping is sent in a thread, and the work does not wait for it.
     """
 
     wants_report: Final = False

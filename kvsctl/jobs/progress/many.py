@@ -1,4 +1,4 @@
-"""Show how far a job is that has many parts at work, such as installations."""
+"""Show the progress of a job with many parts at work, such as installations."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,7 +29,7 @@ def was_stopped(exit_code: int | None) -> bool:
 
 
 class ManyProgress:
-    """Where it is shown how far the parts of a job are, each called a `noun`.
+    """Shows how far the parts of a job are, each called a `noun`.
 
     It is the display of each part. `tally` counts the parts that have ended, and `ended` returns
     how many have done so without being stopped. `prints_records`: see `display_of`.
@@ -65,9 +65,9 @@ class ManyProgress:
 
     @contextmanager
     def working(self, label: str, total: int, finished: int = 0) -> Iterator[None]:
-        """Show inside the block how far `total` parts are. They do what the label says.
+        """Show inside the block how far `total` parts are. The label says what they do.
 
-        `finished`: how many more earlier runs have finished.
+        `finished`: how many other parts earlier runs have finished.
         """
         if self._display is None:
             yield

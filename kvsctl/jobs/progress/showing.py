@@ -1,4 +1,4 @@
-"""Choose where it is shown how far a job is, and follow its run."""
+"""Choose where to show how far a job is, and follow its run."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,11 +21,11 @@ Shown: TypeAlias = tuple[Sequence[Listener], Callable[[str], None]]
 def display_of(
     environment: Environment, reporting: Reporting, *, prints_records: bool
 ) -> Display | None:
-    """Return where it is shown how far a job is; None: nowhere.
+    """Return where to show how far a job is; None: nowhere.
 
     It is drawn on a terminal, but not between records that are printed there (`prints_records`: on
-    stdout, during the run). Elsewhere it is a line now and then. It is left out if the user asked
-    for quiet, for JSON that a program reads, or for a line per request.
+    stdout, during the run). Elsewhere, a line is written at intervals. Nothing is shown if the user
+    asked for quiet, for JSON that a program reads, or for a line per request.
     """
     if environment.display is not None:
         return environment.display
@@ -48,12 +48,12 @@ class Passing(Protocol):
 
     @property
     def passed(self) -> int:
-        """How many records were read that an earlier run has settled."""
+        """How many of the records that were read an earlier run has settled."""
         ...
 
 
 class JobProgress:
-    """Where it is shown how far a batch job is. Set `run` once there is one."""
+    """Shows how far a batch job is. Set `run` once there is one."""
 
     def __init__(self, job: BatchJob, environment: Environment) -> None:
         records = job.records
@@ -79,7 +79,7 @@ class JobProgress:
         *,
         lists_only: bool,
     ) -> Following:
-        """Return what follows a run of the job. The run begins now."""
+        """Return a follower of a run of the job, which begins now."""
         job = self._job
         is_part = self._environment.display is not None
         source = Input(
@@ -110,7 +110,7 @@ def showing_progress(
     *,
     prints_records: bool = False,
 ) -> Iterator[Shown]:
-    """Show how far a run is that belongs to no batch job, inside the block, if that is wanted.
+    """Show the progress of a run outside batch jobs, inside the block, if that is wanted.
 
     `tally` counts it, and `plan` is its plan. `prints_records`: see `display_of`.
     """

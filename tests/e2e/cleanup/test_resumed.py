@@ -90,7 +90,7 @@ def test_a_complete_journal_of_a_selection_starts_anew(slow: Command, tmp_path: 
     assert slow(*words, status=0).report["succeeded"] == 1
     assert slow("list", "-q").out == b"keep\n"
     empty = slow(*words, status=0)
-    assert b"warning: nothing was selected, and the run before had 1 record" in empty.err
+    assert b"warning: nothing was selected, but the previous run had 1 record" in empty.err
     assert b"warning" not in slow(*words, status=0).err
 
 
