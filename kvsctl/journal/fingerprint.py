@@ -24,8 +24,8 @@ def option_named(name: str) -> str:
 def fingerprint(sources: Sequence[Source]) -> list[Fingerprint]:
     """Return a fingerprint for each source.
 
-    A file, also one on stdin, is known by its size, its modification time, and hashes of both ends.
-    A stream is known only to be a stream.
+    A file, even on stdin, is identified by its size, its modification time, and hashes of both
+    ends. A stream is identified only as a stream.
     """
     return [_of_source(source) for source in sources]
 

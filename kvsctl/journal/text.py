@@ -139,7 +139,7 @@ def _members_of(group: Group) -> dict[str, Any]:
         "failed": {code: list(ranges) for code, ranges in group.failed.items()},
         "replaced": list(group.replaced),
         "ambiguous": list(group.ambiguous),
-        # Latin-1 keeps every byte, also if a line should ever not be UTF-8.
+        # Latin-1 keeps every byte, even if a line is not UTF-8.
         "held": [[at, line.decode("latin-1")] for at, line in group.held.items()],
         "counts": totals.counts,
         "skipped_by": totals.skipped_by,

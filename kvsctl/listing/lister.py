@@ -327,7 +327,7 @@ class Lister:
         is_stuck = chain.pages > 0 and chain.range.after == chain.began_after
         if is_stuck and self._takes_prefixes is False:
             raise TargetError(
-                "the service refuses the cursors of an entity, and to list it by prefixes",
+                "the service refuses the cursors of an entity, and refuses to list it by prefixes",
                 "What was listed before is printed. Run the command again later.",
             )
         pages = math.inf if is_stuck else chain.pages if self._takes_prefixes else 0
@@ -377,7 +377,7 @@ def _out_of_order() -> TargetError:
 
 def _out_of_order_later() -> TargetError:
     return TargetError(
-        "the service lists keys in order at first, and then not, so that some may come twice",
+        "the service stopped listing keys in order, so some may be listed twice",
         "What was listed before is printed. Run the command again.",
     )
 

@@ -253,6 +253,6 @@ def _lacks(found: FoundSlab, needed: MetadataRequest) -> bool:
 
 def _times_left_out() -> TargetError:
     return TargetError(
-        "the service left out the times of some records, so that their age is not known",
+        "the service left out the times of some records, so their age is not known",
         "Add --consistent, which reads each record again.",
     )

@@ -146,7 +146,7 @@ def _earlier(path: Path) -> bytes:
         return b""
     if content and not content.startswith(_BEGINNING):
         raise UsageError(
-            f"cannot replace the metrics file {path}: not empty, and not one of kvsctl",
+            f"cannot replace the metrics file {path}: not empty, and not a metrics file of kvsctl",
             "Give another file name.",
         )
     return content

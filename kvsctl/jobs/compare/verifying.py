@@ -202,7 +202,7 @@ async def _damage(
 
 
 class _Reading:
-    """The check of a file, as what signals stop."""
+    """The check of a file, which signals can stop."""
 
     in_flight: int | None = None
 

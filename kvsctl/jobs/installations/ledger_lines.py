@@ -107,8 +107,8 @@ def read_content(name: str, text: Iterable[bytes]) -> Content:
                 content.header = _decode_header(line)
                 if content.header.ledger > VERSION:
                     raise UsageError(
-                        f"{name}: the ledger has format {content.header.ledger}, and this kvsctl "
-                        f"knows {VERSION}",
+                        f"{name}: the ledger has format {content.header.ledger}, but this kvsctl "
+                        f"supports {VERSION}",
                         "Use the version that wrote it, or another file.",
                     )
             elif line == COMPLETE:

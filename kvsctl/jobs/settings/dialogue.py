@@ -81,7 +81,7 @@ async def asked(
     if not wanted.has_token and not is_loopback_url(url):
         wanted = await asked_for_token(wanted, environment)
     if wanted.make_default is None and not has_default:
-        is_default = await dialogue.agrees("Work on it where no target is given")
+        is_default = await dialogue.agrees("Make it the default target")
         wanted = msgspec.structs.replace(wanted, make_default=is_default)
     return wanted
 

@@ -133,7 +133,7 @@ def _require_unchanged(config: ConfigFile, environ: Mapping[str, str]) -> None:
     now = _config(environ)
     if (now.exists, now.text) != (config.exists, config.text):
         raise UsageError(
-            f"{config.path}: it was changed while the target was asked for: {NOTHING}",
+            f"{config.path}: it has changed since the command began: {NOTHING}",
             "Run the command again.",
         )
 
@@ -162,7 +162,7 @@ def _require_new(name: str, config: ConfigFile) -> None:
         raise UsageError(f"the target {name} is built in", "Give your own another name.")
     if name in config.sections:
         raise UsageError(
-            f"{config.place('targets', name)}: there is a target {name}",
+            f"{config.place('targets', name)}: the target {name} exists already",
             "Change it there, or give another name.",
         )
 

@@ -243,9 +243,9 @@ def _changed(plan: Path, members: dict[str, object]) -> bytes:
     [
         ({"target": "prod (https://example.com)"}, "the target of the plan is prod"),
         ({"installation": "i-1"}, "the installation of the plan is i-1"),
-        ({"plan": 2}, "a plan of version 2"),
-        ({"plan": 0}, "a plan of version 0"),
-        ({"plan": -1, "action": "explode"}, "a plan of version -1"),
+        ({"plan": 2}, "the plan has version 2"),
+        ({"plan": 0}, "the plan has version 0"),
+        ({"plan": -1, "action": "explode"}, "the plan has version -1"),
         ({"action": "explode"}, 'unknown action "explode"'),
         ({"key": "no*key"}, "the key has"),
         ({"hash": None}, "not a line of a plan"),

@@ -197,7 +197,7 @@ def test_the_ledger_of_another_job_is_refused(
         (b"something else\n", b"ledger:1: not a line of a ledger"),
         (
             b'{"ledger":2,"version":"9","command":"set","target":"t","form":{},"input":[]}\n',
-            b"the ledger has format 2, and this kvsctl knows 1",
+            b"the ledger has format 2, but this kvsctl supports 1",
         ),
     ],
 )

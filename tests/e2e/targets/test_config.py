@@ -166,7 +166,7 @@ def test_init_writes_nothing_if_the_target_does_not_answer(kvsctl: Command) -> N
         (("a", "--url", "https://a.example"), "Give --token-file or --token-command."),
         (("a", "--token-command", "x"), "Give --url."),
         (("local",), "the target local is built in"),
-        (("there",), "config.toml:1: there is a target there"),
+        (("there",), "config.toml:1: the target there exists already"),
         (("a\x1b[31m",), "is not a name"),
     ],
 )
@@ -188,7 +188,7 @@ def test_init_asks_on_a_terminal(kvsctl: Command, url: str) -> None:
         "Name of the new target",
         "URL of its bridge",
         "Is that the URL",
-        "Work on it",
+        "Make it the default target",
     ):
         assert question in screen.text
     path = _file(kvsctl)
@@ -319,7 +319,7 @@ def test_init_does_not_overwrite_what_was_changed_meanwhile(kvsctl: Command, url
     path = _written(kvsctl, "# mine\n")
     change = f"sh -c 'printf \"# x\" >> {path}; printf token'"
     ended = kvsctl("config", "init", "a", "--url", url, "--token-command", change, status=2)
-    assert b"it was changed while the target was asked for: nothing was written" in ended.err
+    assert b"it has changed since the command began: nothing was written" in ended.err
     assert path.read_text().startswith("# mine\n# x")
 
 

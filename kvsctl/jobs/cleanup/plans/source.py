@@ -133,7 +133,7 @@ class PlanInput(msgspec.Struct, frozen=True):
     def _require_for_target(self, line: PlanLine, piece: Record) -> None:
         if line.plan != PLAN_VERSION:
             raise UsageError(
-                f"{piece.origin}: a plan of version {line.plan}, and this kvsctl knows "
+                f"{piece.origin}: the plan has version {line.plan}, but this kvsctl supports "
                 f"{PLAN_VERSION}: nothing was changed",
                 "Use the kvsctl that wrote it, or a newer one.",
             )
