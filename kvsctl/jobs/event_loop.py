@@ -72,8 +72,8 @@ def _ignore(_loop: asyncio.AbstractEventLoop, _context: dict[str, Any]) -> None:
 def quick_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
     """Return uvloop's loop factory, or None if uvloop is not installed or memory is too scarce.
 
-    A request takes a third of the time on it. Importing it takes about 4 ms. It aborts the process
-    if it cannot start its threads.
+    With uvloop, a request takes a third of the time. Importing it takes about 4 ms. It aborts the
+    process if it cannot start its threads.
     """
     spare_bytes = spare_memory_bytes()
     if spare_bytes is not None and spare_bytes < _UVLOOP_BYTES:

@@ -76,7 +76,7 @@ class SourceCopy:
     ) -> KvsctlError | None:
         """Read the store. Return the error that ended this early, if any.
 
-        It must not be used if there was one, or if it was interrupted.
+        Do not use the copy if there was one, or if reading was interrupted.
         """
         began = time.monotonic()
         with closing(Sorter(Entry, memory=self.memory, what=_WHAT, hint=_HINT)) as found:
