@@ -56,27 +56,26 @@ def manifest_path(path: Path) -> Path:
 
 def encode(manifest: Manifest) -> bytes:
     """Return a manifest as one line of JSON."""
+    bridge = {"bridge": True} if manifest.facts.is_bridged else {}
+    members = {_FORMAT_NAME: FORMAT, "version": manifest.version, **described(manifest), **bridge}
+    return json_line(members) + b"\n"
+
+
+def described(manifest: Manifest) -> dict[str, Any]:
+    """Return what a manifest says about its export, as members of JSON."""
     facts, digest = manifest.facts, manifest.digest
-    return (
-        json_line(
-            {
-                _FORMAT_NAME: FORMAT,
-                "version": manifest.version,
-                "records": digest.records,
-                "bytes": digest.size_bytes,
-                "sha256": digest.sha256,
-                "target": facts.target,
-                "installation": facts.installation,
-                "selection": dict(facts.selection),
-                "entities": list(facts.entities),
-                "plain_keys": facts.has_plain_keys,
-                "read_from": utc_text(facts.read_from),
-                "read_until": utc_text(facts.read_until),
-                **({"bridge": True} if facts.is_bridged else {}),
-            }
-        )
-        + b"\n"
-    )
+    return {
+        "records": digest.records,
+        "bytes": digest.size_bytes,
+        "sha256": digest.sha256,
+        "target": facts.target,
+        "installation": facts.installation,
+        "selection": dict(facts.selection),
+        "entities": list(facts.entities),
+        "plain_keys": facts.has_plain_keys,
+        "read_from": utc_text(facts.read_from),
+        "read_until": utc_text(facts.read_until),
+    }
 
 
 def decode(text: bytes, name: str) -> Manifest:

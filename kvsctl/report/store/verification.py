@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from kvsctl import __version__
-from kvsctl.backups.manifest import Facts, Manifest
+from kvsctl.backups.manifest import Facts, Manifest, described
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.comparison.joining import Counts
 from kvsctl.errors import ExitStatus
@@ -59,7 +59,6 @@ class Verified(msgspec.Struct, frozen=True):
 
 def verified_document(verified: Verified, status: ExitStatus) -> dict[str, Any]:
     """Return the result as one JSON object."""
-    digest, facts = verified.manifest.digest, verified.manifest.facts
     document = {
         "schema": VERIFY_SCHEMA,
         "version": __version__,
@@ -68,17 +67,8 @@ def verified_document(verified: Verified, status: ExitStatus) -> dict[str, Any]:
         "file": str(verified.path),
         "matches": verified.damage is None,
         "damage": verified.damage,
-        "records": digest.records,
-        "bytes": digest.size_bytes,
-        "sha256": digest.sha256,
-        "target": facts.target,
-        "installation": facts.installation,
-        "selection": dict(facts.selection),
-        "entities": list(facts.entities),
-        "plain_keys": facts.has_plain_keys,
-        "read_from": utc_text(facts.read_from),
-        "read_until": utc_text(facts.read_until),
-        "bridge": facts.is_bridged,
+        **described(verified.manifest),
+        "bridge": verified.manifest.facts.is_bridged,
     }
     if verified.against is not None:
         document["against"] = _against_document(verified.against)
