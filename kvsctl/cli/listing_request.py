@@ -100,7 +100,7 @@ def listing_job(
 ) -> BatchJob:
     """Return a job that prints what a listing chooses. Raise UsageError."""
     selection = selectors_given(given)
-    source = ListingInput(plan, basis.plan, selection, is_typed)
+    source = ListingInput(plan, basis.plan, is_typed, selection=selection)
     require_own_files(
         given,
         basis.config,

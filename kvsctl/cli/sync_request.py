@@ -86,9 +86,9 @@ def sync_job(given: Given) -> BatchJob:
         making = replace(making, note=deletions.note_source)
     selection = selectors_given(given)
     source: JobInput = (
-        SourceInput(listed, making, selection, database_of(store))
+        SourceInput(listed, making, database_of(store), selection=selection)
         if copy is None
-        else CopyInput(copy, making, selection)
+        else CopyInput(copy, making, selection=selection)
     )
     checks = input_checks(given, source)
     require_own_files(

@@ -153,7 +153,7 @@ def _selection_job(given: Given) -> BatchJob:
         basis = basis._replace(plan=refusing_rounded(basis.plan, basis.target, given))
     action = Deleting(compares_values=not is_by_key)
     selection = selectors_given(given)
-    source = ListingInput(listing, basis.plan, selection)
+    source = ListingInput(listing, basis.plan, selection=selection)
     journal = journalling(given, limits)
     if journal is not None and most.value_bytes is not None:
         # A journal does not hold the sizes of the records that earlier runs deleted.

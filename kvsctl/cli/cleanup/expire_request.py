@@ -46,7 +46,7 @@ def expire_job(given: Given) -> BatchJob:
     if rehearsal is not None:
         return rehearsal
     selection = selectors_given(given)
-    source = ListingInput(listing, basis.plan, selection)
+    source = ListingInput(listing, basis.plan, selection=selection)
     require_own_files(given, basis.config, inputs=source.places, targets=[basis.target])
     return BatchJob(
         input=source,

@@ -1,5 +1,6 @@
 """Listings in jobs, a second store in a job, and making one store like another.
 
+- `listed_input`: what all inputs that a listing chooses answer alike.
 - `listing_input`: the keys that a listing chooses, as the input of a job.
 - `side`: a second store in a job, and how it is read.
 - `listing`: list such a store.

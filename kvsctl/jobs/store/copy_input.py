@@ -1,9 +1,7 @@
 """A copy of a store as the input of a job."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import AsyncGenerator, Iterator
 
 import msgspec
 
@@ -12,65 +10,32 @@ from kvsctl.bulk.feeds import AsyncFeed, Feed
 from kvsctl.jobs.inputs import Emit, Session, to_nobody
 from kvsctl.jobs.store.arrivals import Piece
 from kvsctl.jobs.store.copy import Page, SourceCopy
+from kvsctl.jobs.store.listed_input import ListedInput
 from kvsctl.jobs.store.making import Making
-from kvsctl.journal.fingerprint import Fingerprint
 from kvsctl.listing.ranges import Range
 from kvsctl.listing.remainder import Move, Remainder
 from kvsctl.model import Outcome, PieceList
 from kvsctl.report.document import InputRead
 
 
-class CopyInput(msgspec.Struct, frozen=True):
+class CopyInput(ListedInput, frozen=True):
     """The records of a copy of a store, as the records to set that `making` makes of them.
 
-    `SourceInput` is the same for the store itself. `selection` holds the options that choose, by
-    name.
+    `SourceInput` is the same for the store itself, and has the same fingerprint: a journal of
+    either resumes with the other.
     """
 
     copy: SourceCopy
     making: Making = msgspec.field(default_factory=Making)
-    selection: Mapping[str, Any] = msgspec.field(default_factory=dict)
 
     def feed(self, session: Session | None = None, emit: Emit = to_nobody) -> Feed:
         """See JobInput."""
         remainder = None if session is None else session.remainder
         return AsyncFeed(self._records(remainder, emit if session is None else session.emit))
 
-    def fraction_read(self) -> float | None:
-        """See JobInput."""
-        return None
-
-    @property
-    def is_typed(self) -> bool:
-        """See JobInput."""
-        return False
-
-    @property
-    def is_listing(self) -> bool:
-        """See JobInput. A later run makes another copy."""
-        return True
-
-    @property
-    def places(self) -> Sequence[Path | int]:
-        """See JobInput."""
-        return ()
-
-    @property
-    def single_use(self) -> str | None:
-        """See JobInput."""
-        return None
-
-    def fingerprint(self) -> list[Fingerprint]:
-        """See JobInput. It is that of the store: a journal of either resumes with the other."""
-        return [{"kind": "listing", "selection": dict(self.selection)}]
-
     def inputs_read(self) -> list[InputRead]:
         """See JobInput."""
         return [{"source": self.copy.name, "format": "listing", "compression": None}]
-
-    def warnings(self) -> list[str]:
-        """See JobInput."""
-        return []
 
     async def _records(
         self, remainder: Remainder | None, emit: Emit

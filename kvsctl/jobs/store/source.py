@@ -1,9 +1,8 @@
 """The records that a listing of another store chooses, as records to set."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -13,25 +12,23 @@ from kvsctl.bulk.pacing.app_invocations import pacer_of
 from kvsctl.jobs.connect import connected
 from kvsctl.jobs.inputs import Emit, Session, to_nobody
 from kvsctl.jobs.store.arrivals import Arrivals
+from kvsctl.jobs.store.listed_input import ListedInput
 from kvsctl.jobs.store.listing import ListedStore
 from kvsctl.jobs.store.making import Making
-from kvsctl.journal.fingerprint import Fingerprint
 from kvsctl.listing.run import ListingRun
 from kvsctl.model import PieceList
 from kvsctl.report.document import InputRead
 from kvsctl.service.auth.credentials import Credentials
 
 
-class SourceInput(msgspec.Struct, frozen=True):
+class SourceInput(ListedInput, frozen=True):
     """The records that a listing of `source` chooses, as `making` turns them into records to set.
 
-    `selection` holds the options that choose, by name. `database` holds the files of the source, if
-    it is an embedded emulator.
+    `database` holds the files of the source, if it is an embedded emulator.
     """
 
     source: ListedStore
     making: Making = msgspec.field(default_factory=Making)
-    selection: Mapping[str, Any] = msgspec.field(default_factory=dict)
     database: Sequence[Path] = ()
 
     def feed(self, session: Session | None = None, emit: Emit = to_nobody) -> Feed:
@@ -41,20 +38,6 @@ class SourceInput(msgspec.Struct, frozen=True):
         """
         credentials = self.source.store.credentials()
         return AsyncFeed(self._records(credentials, session, emit))
-
-    def fraction_read(self) -> float | None:
-        """See JobInput. How much there is to list is not known."""
-        return None
-
-    @property
-    def is_typed(self) -> bool:
-        """See JobInput."""
-        return False
-
-    @property
-    def is_listing(self) -> bool:
-        """See JobInput."""
-        return True
 
     @property
     def places(self) -> Sequence[Path | int]:
@@ -66,17 +49,9 @@ class SourceInput(msgspec.Struct, frozen=True):
         """See JobInput. A store may have changed when it is read again."""
         return self.source.name
 
-    def fingerprint(self) -> list[Fingerprint]:
-        """See JobInput. The options, which a journal compares as well, name the store."""
-        return [{"kind": "listing", "selection": dict(self.selection)}]
-
     def inputs_read(self) -> list[InputRead]:
         """See JobInput."""
         return [{"source": self.source.name, "format": "listing", "compression": None}]
-
-    def warnings(self) -> list[str]:
-        """See JobInput."""
-        return []
 
     async def _records(
         self, credentials: Credentials, session: Session | None, emit: Emit

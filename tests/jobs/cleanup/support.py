@@ -100,7 +100,7 @@ def cleanup_job(
     verb = Verb.DELETE if deletes else Verb.SET
     plan = RunPlan(verb, precondition=Precondition(write_if))
     job = BatchJob(
-        input=ListingInput(listing, plan, {}),
+        input=ListingInput(listing, plan),
         plan=plan,
         target=Target("local", local_path=Path("db")),
         allow_http=False,

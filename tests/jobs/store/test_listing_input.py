@@ -22,7 +22,7 @@ from tests.support.commands.command import Command
 
 def _input(verb: Verb) -> ListingInput:
     plan = ListingPlan(Selection(matches=[glob("user:*")]), chains=3)
-    return ListingInput(plan, RunPlan(verb), {"match": ["user:*"]})
+    return ListingInput(plan, RunPlan(verb), selection={"match": ["user:*"]})
 
 
 def test_what_a_listing_chooses_is_deleted(kvsctl: Command, tmp_path: Path) -> None:

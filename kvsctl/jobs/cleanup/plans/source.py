@@ -2,11 +2,9 @@
 
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
-
-import msgspec
 
 from kvsctl.blake2 import blake2b
 from kvsctl.bulk.feeds import Feed, ReadyFeed
@@ -14,15 +12,14 @@ from kvsctl.config.targets import Target
 from kvsctl.errors import UsageError
 from kvsctl.jobs.cleanup.plans.lines import ONLY_PLANS, PlanLine, line_of, parsed, plan_file
 from kvsctl.jobs.cleanup.plans.records import PlannedRecord
-from kvsctl.jobs.inputs import Emit, Session, to_nobody
-from kvsctl.journal.fingerprint import Fingerprint, fingerprint
+from kvsctl.jobs.inputs import Emit, ReaderInput, Session, to_nobody
+from kvsctl.journal.fingerprint import Fingerprint
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.model import PieceList, Problem, Record
 from kvsctl.outputs.plan_lines import DELETE, PLAN_VERSION
 from kvsctl.records.checks import Breach
 from kvsctl.records.reader import Reader
 from kvsctl.records.ttl import parse_ttl
-from kvsctl.report.document import InputRead, inputs_read
 from kvsctl.service.wire import key_body
 
 _CHUNK_BYTES: Final = 1 << 20
@@ -39,13 +36,12 @@ class Kept:
         os.close(self.fd)
 
 
-class PlanInput(msgspec.Struct, frozen=True):
+class PlanInput(ReaderInput, frozen=True, kw_only=True):
     """A plan for `target` as the input of a job. It can be read more than once.
 
     `kept`: the content of stdin; None for a file.
     """
 
-    reader: Reader
     target: Target
     kept: Kept | None = None
 
@@ -55,56 +51,24 @@ class PlanInput(msgspec.Struct, frozen=True):
         kept = _kept_stdin() if path is None else None
         file = plan_file(path, 0 if kept is None else kept.fd)
         file.require_readable()
-        return cls(Reader([file], lambda _: parsed), target, kept)
+        return cls(Reader([file], lambda _: parsed), target=target, kept=kept)
 
     def feed(self, session: Session | None = None, emit: Emit = to_nobody) -> Feed:
         """See JobInput. Reading it raises UsageError at a line that is not for `target`."""
         del session, emit
         return ReadyFeed(self._planned())
 
-    def fraction_read(self) -> float | None:
-        """See JobInput."""
-        return self.reader.fraction_read()
-
-    @property
-    def is_typed(self) -> bool:
-        """See JobInput."""
-        return False
-
-    @property
-    def places(self) -> Sequence[Path | int]:
-        """See JobInput."""
-        return [source.place for source in self.reader.sources if source.place is not None]
-
-    @property
-    def is_listing(self) -> bool:
-        """See JobInput."""
-        return False
-
     @property
     def single_use(self) -> str | None:
         """See JobInput."""
-        return None if self.kept is not None else self._single_use
-
-    @property
-    def _single_use(self) -> str | None:
-        [file] = self.reader.sources
-        return None if file.is_rereadable else file.label
+        return super().single_use if self.kept is None else None
 
     def fingerprint(self) -> list[Fingerprint]:
         """See JobInput."""
         if self.kept is None:
-            return fingerprint(self.reader.sources)
+            return super().fingerprint()
         size = os.fstat(self.kept.fd).st_size
         return [{"kind": "plan on stdin", "size": size, "ends": self.kept.hash}]
-
-    def inputs_read(self) -> list[InputRead]:
-        """See JobInput."""
-        return inputs_read(self.reader.sources)
-
-    def warnings(self) -> list[str]:
-        """See JobInput."""
-        return []
 
     def _planned(self) -> Iterable[PieceList]:
         if self.kept is not None:

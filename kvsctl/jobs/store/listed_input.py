@@ -1,0 +1,55 @@
+"""What all inputs that a listing chooses have in common."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from kvsctl.journal.fingerprint import Fingerprint
+from kvsctl.report.document import InputRead
+
+
+class ListedInput(msgspec.Struct, frozen=True, kw_only=True):
+    """The answers of a `JobInput` whose records a listing chooses: all but `feed`.
+
+    `selection` holds the options that choose, by name. A subclass changes what differs.
+    """
+
+    selection: Mapping[str, Any] = msgspec.field(default_factory=dict)
+
+    def fraction_read(self) -> float | None:
+        """See JobInput. How much there is to list is not known."""
+        return None
+
+    @property
+    def is_typed(self) -> bool:
+        """See JobInput."""
+        return False
+
+    @property
+    def is_listing(self) -> bool:
+        """See JobInput."""
+        return True
+
+    @property
+    def places(self) -> Sequence[Path | int]:
+        """See JobInput."""
+        return ()
+
+    @property
+    def single_use(self) -> str | None:
+        """See JobInput."""
+        return None
+
+    def fingerprint(self) -> list[Fingerprint]:
+        """See JobInput. The options, which a journal compares as well, name the store."""
+        return [{"kind": "listing", "selection": dict(self.selection)}]
+
+    def inputs_read(self) -> list[InputRead]:
+        """See JobInput."""
+        return []
+
+    def warnings(self) -> list[str]:
+        """See JobInput."""
+        return []
