@@ -34,6 +34,7 @@ _PING_URL = "KVSCTL_PING_URL"
 """The variable for a URL that must not appear in lists of processes."""
 _DEBUG = "KVSCTL_DEBUG"
 """See `kvsctl.entry`."""
+_PLACE = "{installation}"
 _J = TypeVar("_J", bound=Job)
 _Work: TypeAlias = Callable[[_J, Environment, Signals], Coroutine[Any, Any, ExitStatus]]
 
@@ -44,22 +45,27 @@ def carry_out(
     job_of: Callable[[Given], _J],
     work: _Work[_J],
     *,
-    has_workers_itself: bool = False,
+    is_on_each: bool = False,
 ) -> NoReturn:
     """Carry out a command's job on an event loop of its own, and exit with its status.
 
     `job_of` makes the job from the options, and `work` carries it out. Signals stop it. Pings and
     the metrics file report every end, even an error before there was a job. Raise UsageError,
     before anything is sent, for options that contradict each other and for a file or a target that
-    cannot be opened. `has_workers_itself`: the job takes care of `--workers` itself.
+    cannot be opened. `is_on_each`: the job works on several installations. It takes care of
+    `--workers` and of the names of their files itself.
     """
     environment = Environment.of_process()
     if given.of(MonitoringOptions).log_format == "json":
         environment = environment.logging(command)
     watch: Watch | None = None
     try:
-        watch = _watch(command, given, environment)
-        if has_workers_itself or given.of(WorkersOption) == WorkersOption():
+        try:
+            if not is_on_each:
+                given = _on_one_installation(given)
+        finally:  # an error in the options is reported as well
+            watch = _watch(command, given, environment)
+        if is_on_each or given.of(WorkersOption) == WorkersOption():
             status = _status(job_of, work, given, environment, watch)
         else:
             from kvsctl.cli.fan_out.splitting import fan_out_job
@@ -94,7 +100,6 @@ def carry_out_job(command: str, given: Given, job_of: Callable[[Given], BatchJob
 
     if names_several(given):
         carry_out_on_each(command, given, job_of)
-    given = on_one_installation(given)
     in_parts = given.of(WorkersOption) != WorkersOption()
     carry_out(command, given, job_of if in_parts else retried(command, job_of), run_job)
 
@@ -117,14 +122,14 @@ def carry_out_on_each(
     def job_on_each(given: Given) -> "InstallationsJob":
         return installations_job(command, as_given(given), job_of, source_of=source_of)
 
-    carry_out(command, given, job_on_each, run_on_installations, has_workers_itself=True)
+    carry_out(command, given, job_on_each, run_on_installations, is_on_each=True)
 
 
-def on_one_installation(given: Given) -> Given:
+def _on_one_installation(given: Given) -> Given:
     """Return the options of a command that works on one store.
 
-    `{installation}` in names of files becomes the id of the installation, if --installation names
-    one. Raise UsageError for options that mean nothing for one installation.
+    `{installation}` in names of files becomes the id of the installation, if it is known. Raise
+    UsageError for options that mean nothing for one installation.
     """
     for flag, is_given in given.of(InstallationsOptions).given_flags:
         if is_given:
@@ -132,13 +137,11 @@ def on_one_installation(given: Given) -> Given:
                 f"{flag} is for several installations",
                 "Name them with --installation, --all-installations or --installations-file.",
             )
-    ids = given.of(TargetOptions).installation or given.of(VerifyOptions).installation
-    if not ids:
+    if not any(_PLACE in str(value) for group in given.groups for value in vars(group).values()):
         return given
-    from kvsctl.cli.installations.naming import named_groups, with_names  # few commands name one
-    from kvsctl.config.targets import Target
+    from kvsctl.cli.installations.own_names import with_own_names  # few commands have such names
 
-    return with_names(given, named_groups(given), Target(ids[0], installation=ids[0]))
+    return with_own_names(given)
 
 
 def retried(command: str, job_of: Callable[[Given], BatchJob]) -> Callable[[Given], BatchJob]:

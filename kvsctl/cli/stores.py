@@ -63,14 +63,21 @@ def named_store(
     installation: list[str] | None = None,
 ) -> StoreSide:
     """Return the store that a name or a URL means, the value of `flag`. Raise UsageError."""
-    is_url = "://" in name
-    flags = TargetOptions(
+    flags = named_flags(name, installation=installation, allow_http=allow_http)
+    return store_of(flags, given, environ, flag)
+
+
+def named_flags(
+    name: str | None, *, installation: list[str] | None = None, allow_http: bool = False
+) -> TargetOptions:
+    """Return the options that choose a target by its name or its URL."""
+    is_url = name is not None and "://" in name
+    return TargetOptions(
         target=None if is_url else name,
         url=name if is_url else None,
         installation=installation,
         allow_http=allow_http,
     )
-    return store_of(flags, given, environ, flag)
 
 
 def source_store(name: str, given: Given) -> StoreSide:

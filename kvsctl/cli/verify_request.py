@@ -17,7 +17,7 @@ from kvsctl.cli.options.installations.choosing import (
 from kvsctl.cli.options.installations.working import InstallationsOptions
 from kvsctl.cli.options.target import TargetOptions
 from kvsctl.cli.request import output_roles, reporting_of, require_own_files
-from kvsctl.cli.stores import named_store, schedule_for, store_of
+from kvsctl.cli.stores import named_flags, named_store, schedule_for, store_of
 from kvsctl.comparison.sampling import Sample, sample_of
 from kvsctl.config.file import read_config
 from kvsctl.config.targets import Target
@@ -71,14 +71,9 @@ def on_installations(given: Given) -> Given:
             "--ledger notes what was changed, and verify changes nothing",
             "Leave it out, and run the command again.",
         )
-    is_url = against is not None and "://" in against
-    target = TargetOptions(
-        target=None if is_url else against,
-        url=against if is_url else None,
-        installation=options.installation,
-        allow_http=options.allow_http,
+    given = given.having(
+        named_flags(against, installation=options.installation, allow_http=options.allow_http)
     )
-    given = given.having(target)
     if against is not None:
         return given
     if given.of(AllInstallationsOption).all_installations:

@@ -51,16 +51,10 @@ def diff_command(given: Given) -> None:
     target is listed. On several installations, {installation} in the name of FILE stands for the id
     of each, and TARGET is read once for all of them.
     """
-    from kvsctl.cli.carry_out import (
-        carry_out,
-        carry_out_on_each,
-        names_several,
-        on_one_installation,
-    )
+    from kvsctl.cli.carry_out import carry_out, carry_out_on_each, names_several
     from kvsctl.cli.compare_request import comparison, comparison_on_each, copied_source
     from kvsctl.jobs.compare.comparing import compare
 
     if names_several(given):
         carry_out_on_each("diff", given, comparison_on_each, copied_source)
-    given = on_one_installation(given)
     carry_out("diff", given, comparison, compare)

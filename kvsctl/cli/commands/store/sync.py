@@ -50,17 +50,10 @@ def sync_command(given: Given) -> None:
     deleted; --plan writes deletions for kvsctl apply. After a stop, the same command writes only
     what still differs; with --journal it resumes. TARGET is read once for several installations.
     """
-    from kvsctl.cli.carry_out import (
-        carry_out,
-        carry_out_on_each,
-        names_several,
-        on_one_installation,
-        retried,
-    )
+    from kvsctl.cli.carry_out import carry_out, carry_out_on_each, names_several, retried
     from kvsctl.cli.sync_request import copied_source, sync_job
     from kvsctl.jobs.runner import run_job
 
     if names_several(given):
         carry_out_on_each("sync", given, sync_job, copied_source)
-    given = on_one_installation(given)
     carry_out("sync", given, retried("sync", sync_job), run_job)

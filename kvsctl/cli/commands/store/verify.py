@@ -24,16 +24,10 @@ def verify_command(given: Given) -> None:
     file was truncated or altered, or if a record differs. On several installations,
     {installation} in the name of FILE stands for the id of each.
     """
-    from kvsctl.cli.carry_out import (
-        carry_out,
-        carry_out_on_each,
-        names_several,
-        on_one_installation,
-    )
+    from kvsctl.cli.carry_out import carry_out, carry_out_on_each, names_several
     from kvsctl.cli.verify_request import on_installations, verification, verification_on_each
     from kvsctl.jobs.compare.verifying import verify
 
     if names_several(given):
         carry_out_on_each("verify", given, verification_on_each, as_given=on_installations)
-    given = on_one_installation(given)
     carry_out("verify", given, verification, verify)
