@@ -114,10 +114,17 @@ class Ending(msgspec.Struct, frozen=True):
         end = self._published(end)
         watcher = self.job.watcher
         if watcher is not None:
-            error = None if end.error is None else end.error.message
             report = self._document(end) if watcher.wants_report else None
-            seconds = end.elapsed_seconds
-            watcher.note_end(JobEnd(self.tally, seconds, error, self.dry_run, self.rules, report))
+            job_end = JobEnd(
+                self.tally,
+                end.elapsed_seconds,
+                None if end.error is None else end.error.message,
+                self.dry_run,
+                self.rules,
+                report,
+                hint=None if end.error is None else end.error.hint,
+            )
+            watcher.note_end(job_end)
         return self._status(end)
 
     def _published(self, end: End) -> End:

@@ -91,11 +91,11 @@ class Schedule(msgspec.Struct, frozen=True):
 class JobEnd(msgspec.Struct, frozen=True):
     """How a job ended. `error`: the message of the error that ended it early, if any.
 
-    `tally` is None if it sent no requests and reads no records. `dry_run`: what it would need, if
-    it was a dry run. `rules`: those of a clean-up. `report`: the JSON report, if the watcher wants
-    it and the job has one of the schema of batch jobs. `installations`: how each ended, if it was a
-    group of them. `compared`: the counts of a comparison. `finding`: the result of verifying one of
-    several exports.
+    `hint`: what to do about the error. `tally` is None if it sent no requests and reads no records.
+    `dry_run`: what it would need, if it was a dry run. `rules`: those of a clean-up. `report`: the
+    JSON report, if the watcher wants it and the job has one of the schema of batch jobs.
+    `installations`: how each ended, if it was a group of them. `compared`: the counts of a
+    comparison. `finding`: the result of verifying one of several exports.
     """
 
     tally: Tally | None
@@ -107,6 +107,7 @@ class JobEnd(msgspec.Struct, frozen=True):
     installations: "Sequence[PartEnd]" = ()
     compared: "Counts | None" = None
     finding: "Finding | None" = None
+    hint: str | None = None
 
 
 class Watcher(Protocol):

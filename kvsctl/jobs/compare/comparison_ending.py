@@ -32,9 +32,12 @@ class ComparisonEnding(msgspec.Struct, frozen=True):
         if self._status(end) is not ExitStatus.PIPE_CLOSED:
             self._show(end)
         if self.watcher is not None:
-            error = None if end.error is None else end.error.message
             end_of_job = JobEnd(
-                self.tally, end.elapsed_seconds, error, compared=self.compared.counts
+                self.tally,
+                end.elapsed_seconds,
+                None if end.error is None else end.error.message,
+                compared=self.compared.counts,
+                hint=None if end.error is None else end.error.hint,
             )
             self.watcher.note_end(end_of_job)
         return self._status(end)

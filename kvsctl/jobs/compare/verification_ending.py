@@ -107,6 +107,7 @@ class VerificationEnding(msgspec.Struct, frozen=True):
             tally = Tally()
             tally.records = tally.succeeded = self.verified.manifest.digest.records
         finding = self.verified.finding if self.is_part else None
+        hint = None if end.error is None else end.error.hint
         self.watcher.note_end(
-            JobEnd(tally, end.elapsed_seconds, error, compared=counts, finding=finding)
+            JobEnd(tally, end.elapsed_seconds, error, compared=counts, finding=finding, hint=hint)
         )

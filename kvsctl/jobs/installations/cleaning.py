@@ -187,11 +187,9 @@ def _requests_only(end: JobEnd, tally: Tally) -> JobEnd:
     """Return how a listing ended, without its records: they are counted when they change."""
     requests = Tally()
     requests.take_requests(tally)
-    return JobEnd(requests, end.elapsed_seconds, end.error)
+    return JobEnd(requests, end.elapsed_seconds, end.error, hint=end.hint)
 
 
 def _with_counts(line: InstallationEnd, end: JobEnd | None) -> InstallationEnd:
     counts = () if end is None or end.tally is None else counts_of(end.tally)
-    return InstallationEnd(
-        line.installation, line.exit_code, line.error, line.elapsed_seconds, counts
-    )
+    return replace(line, counts=counts)

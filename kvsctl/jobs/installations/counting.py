@@ -94,7 +94,9 @@ def counting_job(job: BatchJob, note: Callable[[Counted, Listed], None]) -> Batc
 def unlisted(line: InstallationEnd) -> InstallationEnd:
     """Return the line of an installation that could not be listed: no record was worked on."""
     code = line.exit_code or int(ExitStatus.UNREACHABLE)
-    return InstallationEnd(line.installation, code, line.error, line.elapsed_seconds)
+    return InstallationEnd(
+        line.installation, code, line.error, line.elapsed_seconds, hint=line.hint
+    )
 
 
 def has_limit(most: MostDeleted) -> bool:

@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Any, Final
 
 import msgspec
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from kvsctl.bulk.outcomes.tally import RECORD_COUNTS, REQUEST_COUNTS, Tally
 from kvsctl.errors import ExitStatus, UsageError
@@ -63,6 +63,7 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True):
     exit_code: int
     elapsed_s: float
     error: str | None = None
+    hint: str | None = None
     totals: Totals | None = None
     rules: Sequence[RuleTotals] = ()
 
@@ -156,6 +157,7 @@ def line_of(end: InstallationEnd, job_end: JobEnd | None) -> bytes | None:
         end.exit_code,
         round(end.elapsed_seconds, 3),
         end.error,
+        end.hint,
         None if tally is None else _totals_of(tally),
         [
             RuleTotals(rule.name, rule.action, rule.ttl, rule.kept, _totals_of(rule.tally))
@@ -175,14 +177,14 @@ def is_finished(line: Line | None, *, retries_failed: bool) -> bool:
 
 def ends_of(line: Line) -> tuple[InstallationEnd, JobEnd | None]:
     """Return how an installation ended, from its line."""
+    end = InstallationEnd(
+        line.installation, line.exit_code, line.error, line.elapsed_s, hint=line.hint
+    )
     if line.totals is None:
-        end = InstallationEnd(line.installation, line.exit_code, line.error, line.elapsed_s)
         return end, None
     tally = restored(line.totals)
     rules = [_report_of(rule) for rule in line.rules]
-    end = InstallationEnd(
-        line.installation, line.exit_code, line.error, line.elapsed_s, counts_of(tally)
-    )
+    end = replace(end, counts=counts_of(tally))
     return end, JobEnd(tally, line.elapsed_s, line.error, rules=rules)
 
 

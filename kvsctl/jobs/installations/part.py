@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from msgspec.structs import replace
 
@@ -25,6 +25,8 @@ from kvsctl.unexpected import explained
 if TYPE_CHECKING:
     from kvsctl.jobs.compare.comparing import Comparison
     from kvsctl.jobs.compare.verifying import Verification
+
+_TO_RUN_AGAIN: Final = (ExitStatus.WORK_LEFT, ExitStatus.INTERRUPTED, ExitStatus.TERMINATED)
 
 
 class PartEnd(NamedTuple):
@@ -100,13 +102,17 @@ async def work_on(
         status = error.status
     end = kept.end
     message = error.message if error is not None else None if end is None else end.error
+    hint = error.hint if error is not None else None if end is None else end.hint
+    if status in _TO_RUN_AGAIN:
+        hint = None  # the end of the job as a whole says it
     name = target.installation or target.name
     finding = None if end is None else end.finding
     if end is None or end.tally is None:
-        return PartEnd(InstallationEnd(name, int(status), message, finding=finding), None)
+        line = InstallationEnd(name, int(status), message, finding=finding, hint=hint)
+        return PartEnd(line, None)
     counts = counts_of(end.tally)
     line = InstallationEnd(
-        name, int(status), message, end.elapsed_seconds, counts, end.compared, finding
+        name, int(status), message, end.elapsed_seconds, counts, end.compared, finding, hint
     )
     return PartEnd(line, end)
 

@@ -16,8 +16,9 @@ class InstallationEnd(msgspec.Struct, frozen=True, gc=False):
     """How the work on one installation ended.
 
     `exit_code` is what a command on it alone would have; None: it was not begun. `error` says what
-    ended it early. `counts` are those of a tally, in the order of `COUNTS`. `compared`: what a
-    comparison has found. `finding`: what the verification of its export has found.
+    ended it early, and `hint` what to do about it. `counts` are those of a tally, in the order of
+    `COUNTS`. `compared`: what a comparison has found. `finding`: what the verification of
+    its export has found.
     """
 
     installation: str
@@ -27,6 +28,7 @@ class InstallationEnd(msgspec.Struct, frozen=True, gc=False):
     counts: tuple[int, ...] = ()
     compared: Counts | None = None
     finding: Finding | None = None
+    hint: str | None = None
 
     @property
     def members(self) -> dict[str, Any]:
@@ -36,6 +38,8 @@ class InstallationEnd(msgspec.Struct, frozen=True, gc=False):
         line: dict[str, Any] = {"installation": self.installation, "exit_code": self.exit_code}
         if self.error is not None:
             line["error"] = self.error
+            if self.hint is not None:
+                line["hint"] = self.hint
         found = {} if self.compared is None else asdict(self.compared)
         if self.finding is not None:
             found |= self.finding.members

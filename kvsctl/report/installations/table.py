@@ -18,10 +18,18 @@ _MOST_DIFFERENT: Final = 10
 def print_lines(
     environment: Environment, lines: Sequence[InstallationEnd], *, shows_all: bool
 ) -> None:
-    """Print a line for each installation: all of them, or the most notable ones."""
+    """Print a line for each installation: all of them, or the most notable ones.
+
+    Below it stands what to do about an error, unless an earlier line has the same.
+    """
     ordered = list(lines) if shows_all else sorted(lines, key=_rank)
     shown = ordered if shows_all else ordered[:_SHOWN]
-    text = "".join(painted(_line(one), environment) for one in shown)
+    text, said = "", set[str]()
+    for one in shown:
+        text += painted(_line(one), environment)
+        if one.hint is not None and one.hint not in said:
+            said.add(one.hint)
+            text += painted([(f"    {visible(one.hint)}", "")], environment)
     if rest := ordered[len(shown) :]:
         text += painted([(_rest(rest), "dim")], environment)
     environment.write_stderr(text)

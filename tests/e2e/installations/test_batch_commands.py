@@ -10,6 +10,7 @@ from tests.e2e.installations.support import ALL, container, exit_codes, lines_by
 from tests.support.commands.command import Command, records_file
 from tests.support.commands.serving import serving
 
+_MISSING = "No such file or directory"
 _NAMES = [f"i{number:02}" for number in range(12)]
 _FAULTS = "refuse-installation=i03:404,refuse-installation=i05:403,refuse-installation=i07:429"
 
@@ -204,6 +205,30 @@ def test_bridges_and_relays_have_urls_and_tokens_of_their_own(
         alone = kvsctl.having(KVSCTL_TOKEN="token-of-b")("get", "--url", url, "k", status=0)
     assert alone.lines == [{"key": "k", "value": 1}]
     assert b"token-of" not in ended.err + ended.out
+
+
+def test_a_missing_token_is_said_with_its_line_and_what_to_do(
+    kvsctl: Command, tmp_path: Path
+) -> None:
+    lines = [
+        {"installation": name, "url": "http://127.0.0.1:9", "token_file": str(tmp_path / name)}
+        for name in ("a", "b")
+    ]
+    lines += [
+        {"installation": name, "url": "http://127.0.0.1:9", "token_command": "false"}
+        for name in ("c", "d")
+    ]
+    path = records_file(tmp_path / "i.jsonl", lines)
+    words = ("--url", "http://127.0.0.1:9", "--installations-file", "i.jsonl", "k=1")
+    ledger = ("--ledger", "l")
+    shown = kvsctl("set", *words, *ledger, status=1, folder=path.parent).err.decode().splitlines()
+    for number, name in enumerate(("a", "b"), 1):
+        line = next(place for place, text in enumerate(shown) if text.startswith(f"  {name} "))
+        assert shown[line].endswith(f"cannot read token file {tmp_path / name}: {_MISSING}")
+        assert shown[line + 1] == f"    Check i.jsonl:{number}: token_file."
+    assert sum(text.startswith("    Run it by itself to see why.") for text in shown) == 1
+    report = kvsctl("set", *words, *ledger, "--json", status=1, folder=path.parent).report
+    assert lines_by_name(report)["b"]["hint"] == "Check i.jsonl:2: token_file."
 
 
 def test_the_report_has_a_line_for_each_and_the_worst_first(kvsctl: Command) -> None:

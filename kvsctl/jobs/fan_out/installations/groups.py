@@ -85,9 +85,9 @@ class Groups:
             for one in end.installations:
                 self._note(one)
             return
-        error = end.errors[0][0] if end.errors else None
+        error, hint = end.errors[0] if end.errors else (None, None)
         for name in self._names[end.name]:
-            self._note(PartEnd(InstallationEnd(name, int(end.status), error), None))
+            self._note(PartEnd(InstallationEnd(name, int(end.status), error, hint=hint), None))
 
     def _say(self, text: str) -> None:
         if not self._is_quiet:

@@ -76,7 +76,8 @@ class Applying:
         except Exception as raised:
             error = explained(raised)
             self._unread += 1
-            return PartEnd(InstallationEnd(name, int(error.status), error.message), None)
+            line = InstallationEnd(name, int(error.status), error.message, hint=error.hint)
+            return PartEnd(line, None)
         self._checked[name] = _Checked(name, approval.count, fingerprint)
         exit_code = None if approval.count.records else int(ExitStatus.OK)
         return PartEnd(InstallationEnd(name, exit_code), None)

@@ -107,7 +107,9 @@ class Syncing:
         if error is not None:
             self._unread += 1
             why = error.message
-            line = InstallationEnd(name, int(error.status), why, seconds, counts_of(requests))
+            line = InstallationEnd(
+                name, int(error.status), why, seconds, counts_of(requests), hint=error.hint
+            )
             return PartEnd(line, JobEnd(requests, seconds, why))
         found.others += tally.failed
         exit_code: int | None = None
