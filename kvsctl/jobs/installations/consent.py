@@ -88,7 +88,7 @@ class InstallationsQuestion(Question, frozen=True, kw_only=True):
     @property
     def text(self) -> str:
         """See Question."""
-        lines = [f"{self._what} {self._where}, of {self.installations:,} installations"]
+        lines = [f"{self._what} {self._where}, of {counted(self.installations, 'installation')}"]
         for one in self.largest:
             records = sum_text(one.records, one.value_bytes)
             lines.append(f"  {visible(one.installation)}  {records}")

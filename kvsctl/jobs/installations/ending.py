@@ -184,9 +184,16 @@ class Ending(msgspec.Struct, frozen=True):
         if end.error is not None:
             self.environment.fail(end.error.message, end.error.hint)
         elif self.sum.failed and end.interrupted is None:
-            count = len(self.sum.lines)
-            what = "failed" if self.sum.compared is None else "differ or failed"
-            self.environment.note(f"{self.sum.failed:,} of {count:,} installations {what}")
+            self.environment.note(self._failed)
+
+    @property
+    def _failed(self) -> str:
+        """How many installations failed, for people."""
+        differs, count = self.sum.compared is not None, len(self.sum.lines)
+        if count == 1:
+            return f"the installation {'differs or failed' if differs else 'failed'}"
+        what = "differ or failed" if differs else "failed"
+        return f"{self.sum.failed:,} of {count:,} installations {what}"
 
     def _bad_sum(self) -> Defect | None:
         try:

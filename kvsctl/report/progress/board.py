@@ -10,6 +10,7 @@ from kvsctl.report.escape import visible
 from kvsctl.report.progress.estimate import SteadyEnd
 from kvsctl.report.progress.following import Rate, settled_of
 from kvsctl.report.progress.standing import Followed, Standing
+from kvsctl.texts import counted
 
 
 class Board:
@@ -104,7 +105,7 @@ class Board:
             failed=tally.failed + sum(part.failed for part in parts),
             retries=tally.retries + sum(part.retries for part in parts),
             is_listed=is_listed,
-            parts=f"{self._finished + ended:,} of {whole:,} {self._noun}s",
+            parts=f"{self._finished + ended:,} of {counted(whole, self._noun)}",
             is_least=bool(stuck) or any(part.is_least for part in parts),
         )
 

@@ -65,6 +65,15 @@ def test_if_all_end_alike_so_does_the_command(kvsctl: Command, status: int, code
     assert b"kvsctl: 12 of 12 installations failed" in ended.err
 
 
+def test_the_only_installation_is_not_counted(kvsctl: Command, tmp_path: Path) -> None:
+    path = records_file(tmp_path / "in.jsonl", [{"key": "k", "value": 1}])
+    with container(kvsctl, ["a"]) as inside:
+        ended = inside("get", *ALL, "missing", status=1)
+        compared = inside("diff", *ALL, "-f", path, status=1)
+    assert ended.err.endswith(b"kvsctl: the installation failed\n")
+    assert compared.err.endswith(b"kvsctl: the installation differs or failed\n")
+
+
 def test_canaries_come_first_and_must_succeed(kvsctl: Command) -> None:
     with container(kvsctl, _NAMES, "--faults", "refuse-installation=i01:403") as inside:
         ended = inside("set", *ALL, "a=1", "--canary", "2", "--json", status=4)

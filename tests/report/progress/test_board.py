@@ -30,14 +30,15 @@ class Part:
 
 
 class Job:
-    """A board of ten installations, and a clock that stands still until it is moved."""
+    """A board of installations, and a clock that stands still until it is moved."""
 
-    def __init__(self) -> None:
+    def __init__(self, installations: int = 10) -> None:
         self.now = 0.0
         self.ended = 0
         self.tally = Tally()
         self.board = Board(
-            "delete", "installation", 10, self.tally, lambda: self.ended, lambda: self.now
+            *("delete", "installation", installations),
+            *(self.tally, lambda: self.ended, lambda: self.now),
         )
 
     def end(self, records: int) -> None:
@@ -45,6 +46,10 @@ class Job:
         self.tally(RecordsRead(records))
         self.tally(Settled([succeeded(0)] * records))
         self.tally(RequestEnded(Verb.DELETE, 25, 200, 0.1, 9, 9, 1, is_retry=True))
+
+
+def test_one_part_is_not_several() -> None:
+    assert Job(1).board.standing().parts == "0 of 1 installation"
 
 
 def test_the_whole_is_what_has_ended_and_what_is_at_work() -> None:
