@@ -1,5 +1,6 @@
 """Prepare the words of the command line for Typer."""
 
+import re
 import shlex
 from collections.abc import Sequence
 from itertools import pairwise
@@ -11,7 +12,9 @@ METADATA_NAMES: Final = ("created", "updated", "expires")
 _BARE: Final = "--metadata"
 _IF_ABSENT: Final = "--if-absent"
 _INFER_TYPES: Final = "--infer-types"
-_FILE: Final = ("-f", "--file")
+_FILE: Final = re.compile(r"--file(=|$)|-[^-cot]*f", re.DOTALL)
+"""How a word begins that gives a file: `-f` may follow short options without a value, as in `-qf`,
+and its value may follow at once. `c`, `o` and `t` have values themselves."""
 ALL_COLUMNS: Final = "*"
 """The value that a bare `--infer-types` gets."""
 IF_ABSENT_READS: Final = "read"
@@ -51,7 +54,7 @@ def require_attached_values(words: Sequence[str]) -> None:
     With a file, that is any word after the option, except another option or KEY=VALUE.
     """
     given = [*words[: words.index("--")]] if "--" in words else words
-    if not any(word in _FILE or word.startswith(f"{_FILE[1]}=") for word in given):
+    if not any(map(_FILE.match, given)):
         return
     for option, word in pairwise(given):
         if option in (_IF_ABSENT, _INFER_TYPES) and "=" not in word and word[:1] not in ("-", ""):

@@ -176,6 +176,7 @@ def test_a_value_that_stands_apart_from_its_option_is_refused(
         ended = local("set", "-f", path, option, value, status=2)
         assert f"{option} {value}: the value of this option follows a =\n" in ended.err.decode()
         assert f"Write {option}={value}." in ended.err.decode()
+        assert ended.err == local("set", option, value, f"-qf{path}", status=2).err
     local("get", "a", status=1)
     local("set", "--infer-types", "b=1", "-f", path, "--if-absent", "c=1", status=0)
     assert values(local, "b", "c") == [1, 1]
