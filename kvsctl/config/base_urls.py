@@ -37,6 +37,18 @@ def shown_url(url: str) -> str:
     return f"{scheme}{user}{rest}{query}"
 
 
+def shown_host(url: str) -> str:
+    """Return a URL whose path is a secret as it may be printed: `***` follows its host.
+
+    Of a text that is not a URL, nothing is left.
+    """
+    scheme, mark, rest = shown_url(url).partition("://")
+    if not mark:
+        return _HIDDEN
+    host = rest.partition("/")[0].partition("?")[0].partition("#")[0]
+    return f"{scheme}{mark}{host}" if host == _HIDDEN else f"{scheme}{mark}{host}/{_HIDDEN}"
+
+
 def require_base_url(url: str, where: Place) -> str:
     """Return the URL if requests can add their paths to it.
 

@@ -7,7 +7,7 @@ is looked up here, in the same order: option, environment, configuration file, d
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from kvsctl.config.base_urls import shown_url
+from kvsctl.config.base_urls import shown_host, shown_url
 from kvsctl.config.built_in import BUILT_IN
 from kvsctl.config.file import ConfigFile
 from kvsctl.config.settings import Running
@@ -17,12 +17,14 @@ OPTION: Final = "option"
 ENVIRONMENT: Final = "environment"
 FILE: Final = "file"
 DEFAULT: Final = "default"
+_PING_URL: Final = "KVSCTL_PING_URL"
 
 
 class Shown(NamedTuple):
     """A setting. `place` is the option, the variable, or the file with its line; "" for a default.
 
     `value` None: nothing is set. It is never a token, and a URL has no user, password or query.
+    That of a ping has no path either.
     """
 
     name: str
@@ -42,7 +44,11 @@ class Given(NamedTuple):
 
 def all_settings(given: Given, target: Target, running: Running) -> list[Shown]:
     """Return every setting of a command with this target."""
-    return [*_of_target(given, target), *_of_running(given, target, running)]
+    return [
+        *_of_target(given, target),
+        *_of_running(given, target, running),
+        _ping_url(given.environ),
+    ]
 
 
 def _of_target(given: Given, target: Target) -> Iterator[Shown]:
@@ -86,6 +92,14 @@ def _of_running(given: Given, target: Target, running: Running) -> Iterator[Show
         elif variable in given.environ:
             where = ENVIRONMENT, variable
         yield Shown(name, value, *where)
+
+
+def _ping_url(environ: Mapping[str, str]) -> Shown:
+    """Return the default of `--ping-url`. Whoever knows its path can send pings: it is hidden."""
+    url = environ.get(_PING_URL)
+    if not url:
+        return Shown("ping_url", None)
+    return Shown("ping_url", shown_host(url), ENVIRONMENT, _PING_URL)
 
 
 def _token(given: Given, target: Target) -> Shown:

@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvsctl.config.base_urls import container_base_url, mended, require_base_url, shown_url
+from kvsctl.config.base_urls import (
+    container_base_url,
+    mended,
+    require_base_url,
+    shown_host,
+    shown_url,
+)
 from kvsctl.config.file import ConfigFile
 from kvsctl.config.targets import TargetFlags, choose_target
 from kvsctl.errors import UsageError
@@ -133,3 +139,25 @@ def test_a_url_is_shown_without_what_may_be_secret(url: str, shown: str) -> None
 def test_no_password_and_no_query_is_shown(before: str, after: str) -> None:
     for url in (f"https://u:{before}\0{after}@a.example", f"https://a.example/?{before}\0{after}"):
         assert "\0" not in shown_url(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://hc-ping.com/8f1e", "https://hc-ping.com/***"),
+        ("https://hc-ping.com:8000/8f1e/x?create=1#y", "https://hc-ping.com:8000/***"),
+        ("https://hc-ping.com?8f1e", "https://hc-ping.com/***"),
+        ("https://user:8f1e@hc-ping.com/8f1e", "https://***@hc-ping.com/***"),
+        ("https://a/8f1e@hc-ping.com/8f1e", "https://***"),
+        ("hc-ping.com/8f1e", "***"),
+        ("8f1e", "***"),
+    ],
+)
+def test_a_secret_path_is_not_shown(url: str, shown: str) -> None:
+    assert shown_host(url) == shown
+
+
+@given(st.text())
+def test_of_a_secret_url_only_scheme_and_host_are_left(text: str) -> None:
+    shown = shown_host(f"https://host/{text}")
+    assert shown in ("https://host/***", "https://***")

@@ -65,6 +65,14 @@ def test_the_environment_and_options_come_first() -> None:
     assert shown["token"][1:] == ("file t", "option", "--token-file")
 
 
+def test_the_path_of_a_ping_is_hidden() -> None:
+    assert _shown(TargetFlags(), {}, {}, _CONFIG)["ping_url"] == ("ping_url", None, "default", "")
+    environ = {"KVSCTL_PING_URL": "https://hc.example/s3cret"}
+    shown = _shown(TargetFlags(), {}, environ, _CONFIG)
+    where = ("environment", "KVSCTL_PING_URL")
+    assert shown["ping_url"] == ("ping_url", "https://hc.example/***", *where)
+
+
 def test_a_url_of_the_environment_is_a_target_without_a_name() -> None:
     environ = {"KVSCTL_URL": "https://b.example", "KVSCTL_TOKEN": "s3cret"}
     shown = _shown(TargetFlags(), {}, environ, _CONFIG)
