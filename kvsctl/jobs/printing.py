@@ -59,7 +59,8 @@ def opened(
             installation=wanted.installation,
         )
         return UsageOutput(sink, Account(wanted.division), render)
-    form = _form(wanted)
+    is_on_terminal = environment.stdout_is_terminal and printing.path is None
+    form = _form(wanted, environment.stdout_width if is_on_terminal else None)
     return RecordOutput(
         sink,
         form.format,
@@ -236,7 +237,7 @@ def manifest_at(
     return ExportManifest(place, facts)
 
 
-def _form(wanted: RecordForm | KeyForm | PlanForm) -> Form:
+def _form(wanted: RecordForm | KeyForm | PlanForm, width: int | None) -> Form:
     if isinstance(wanted, PlanForm):
         from kvsctl.outputs.plan_lines import plan_lines  # few jobs plan anything
 
@@ -249,6 +250,7 @@ def _form(wanted: RecordForm | KeyForm | PlanForm) -> Form:
             is_long=wanted.is_long,
             has_entities=wanted.has_entities,
             installation=wanted.installation,
+            width=width,
         )
     return Form(_formatter(wanted))
 

@@ -22,15 +22,22 @@ _ENCODED: Final = ("utf-8", "backslashreplace")
 _NOT_IN_TIMES: Final = re.compile("[^0-9A-Za-z:.+-]")
 _WIDTH: Final = len("2026-01-31T12:00:00Z")
 _SIZE_WIDTH: Final = 7
+_INDENT: Final = " " * (_SIZE_WIDTH + 2)
 
 
 def form_of(
-    style: str, *, is_long: bool, has_entities: bool, installation: str | None = None
+    style: str,
+    *,
+    is_long: bool,
+    has_entities: bool,
+    installation: str | None = None,
+    width: int | None = None,
 ) -> Form:
     """Return the form of a style: keys, jsonl, json, csv, table or count.
 
     `is_long`: with size, times and expiry. `has_entities`: with the entity of each record, which
-    the JSON forms always have. `installation`: whose keys these are, for JSON Lines.
+    the JSON forms always have. `installation`: whose keys these are, for JSON Lines. `width`: how
+    many columns a table may have; None: any number.
     """
     match style:
         case "jsonl":
@@ -41,7 +48,7 @@ def form_of(
         case "csv":
             return _csv(is_long=is_long, has_entities=has_entities)
         case "table":
-            return _table(is_long=is_long, has_entities=has_entities)
+            return _table(is_long=is_long, has_entities=has_entities, width=width)
         case "count":
             return _count()
     return Form(key_lines)
@@ -108,10 +115,20 @@ def _cell(key: str) -> str:
     return '"' + key.replace('"', '""') + '"' if is_odd else key
 
 
-def _table(*, is_long: bool, has_entities: bool) -> Form:
+def _table(*, is_long: bool, has_entities: bool, width: int | None) -> Form:
+    """Return the form of a table. The key comes last.
+
+    If a row of a long table is wider than `width`, its key is on a line of its own: a terminal
+    would break the key in the middle.
+    """
+
     def row(cells: Sequence[str], entity: str, key: str) -> str:
         size = [cells[0].rjust(_SIZE_WIDTH), *(cell.ljust(_WIDTH) for cell in cells[1:])]
-        return "  ".join([*(size if is_long else ()), *([entity] if has_entities else ()), key])
+        cells = [*(size if is_long else ()), *([entity] if has_entities else ())]
+        whole = "  ".join([*cells, key])
+        if not is_long or width is None or len(whole) <= width:
+            return whole
+        return f"{'  '.join(cells).rstrip()}\n{_INDENT}{key}"
 
     def format_rows(records: Sequence[Record], found: FoundSlab) -> bytes:
         columns = _long_columns(found) if is_long else [[""] * len(records)]

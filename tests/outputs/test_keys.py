@@ -54,9 +54,10 @@ def _printed(
     entity: str | None = None,
     found: Found = _FOUND,
     is_whole: bool = True,
+    width: int | None = None,
 ) -> str:
     sink = _Sink()
-    form = form_of(style, is_long=is_long, has_entities=entity is not None)
+    form = form_of(style, is_long=is_long, has_entities=entity is not None, width=width)
     output = RecordOutput(sink, form.format, begin=form.begin, end=form.end, skipped=form.skipped)
     position = 0
     for keys in pages:
@@ -133,6 +134,17 @@ def test_csv_has_a_row_for_each_key(keys: list[str]) -> None:
 )
 def test_each_style(style: str, is_long: bool, entity: str | None, text: str) -> None:
     assert _printed(style, ["a"], is_long=is_long, entity=entity) == text
+
+
+def test_a_key_is_not_broken_where_a_table_is_too_narrow() -> None:
+    keys = ["short", "long:" * 9]
+    found = Found(b"1", 1_700_000_000_999, None, None)
+    wide = _printed("table", keys, is_long=True, found=found, width=200)
+    assert wide == _printed("table", keys, is_long=True, found=found)
+    _, short, *long = _printed("table", keys, is_long=True, found=found, width=80).splitlines()
+    assert [short] == [line for line in wide.splitlines() if line.endswith("short")]
+    assert long == ["      1  2023-11-14T22:13:20Z", f"         {keys[1]}"]
+    assert _printed("table", keys, width=10) == _printed("table", keys)
 
 
 @pytest.mark.parametrize(

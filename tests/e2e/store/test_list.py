@@ -10,6 +10,7 @@ from kvsctl.emulator.clock import Clock
 from kvsctl.emulator.switches.fault_spec import read_faults
 from tests.emulator.support import FakeTime
 from tests.support.commands.command import Command
+from tests.support.commands.pseudo_terminal import in_terminal
 from tests.support.commands.server import served
 
 _CITIES = Path(__file__).parents[3] / "examples" / "cities.jsonl"
@@ -65,6 +66,16 @@ def test_long_shows_size_times_and_expiry(kvsctl: Command) -> None:
     assert kvsctl("delete", "-t", "local", stdin=listed.out, status=0)
     table = kvsctl("list", "-t", "local", "--long", status=0).out
     assert table.split() == [b"SIZE", b"CREATED", b"UPDATED", b"EXPIRES", b"KEY"]
+
+
+def test_a_long_table_fits_a_terminal(kvsctl: Command) -> None:
+    key = "tenant:6d3c2b0a-1111-4222-8333-444455556666:settings"
+    kvsctl("set", "-t", "local", f"{key}=1", status=0)
+    words = ("list", "-t", "local", "--long", "-q")
+    narrow = in_terminal(kvsctl.having(COLUMNS="80"), *words).text.replace("\r", "")
+    assert f"\n         {key}\n" in narrow
+    wide = in_terminal(kvsctl.having(COLUMNS="200"), *words).text
+    assert len(wide.splitlines()) == 2
 
 
 def test_an_empty_store_is_said(kvsctl: Command) -> None:
