@@ -33,15 +33,15 @@ def damage(
         return error.message
 
 
-def require_matching(paths: Iterable[Path]) -> None:
+def require_matching(paths: Iterable[Path], is_stopped: Callable[[], bool] = lambda: False) -> None:
     """Raise UsageError if a file does not match the manifest beside it.
 
-    Files without a manifest are not read.
+    Files without a manifest are not read, and none is once `is_stopped` returns True.
     """
     for path in paths:
         manifest = read_manifest(path) if path.is_file() else None
-        why = None if manifest is None else damage(path, manifest.digest)
-        if why is not None:
+        why = None if manifest is None else damage(path, manifest.digest, is_stopped)
+        if why is not None and not is_stopped():
             raise UsageError(
                 f"{path} does not match {manifest_path(path).name}: {why}",
                 "Restore the file, or add --ignore-manifest to use it as it is.",

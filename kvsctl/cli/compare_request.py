@@ -79,7 +79,8 @@ def comparison(given: Given) -> Comparison:
         outputs=output_roles(output),
         targets=[store.target for store in stores if store is not None],
     )
-    require_matching_files(given, [*left, *right])
+    schedule = schedule_for(given, [store for store in stores if store is not None])
+    schedule = require_matching_files(given, [*left, *right], schedule)
     source, target = (None if store is None else _listed(store, plan) for store in stores)
     has_stdin = any(path == _STDIN or descriptor(path) == 0 for path in (*left, *right))
     if has_stdin and not given.of(ReportOptions).quiet:
@@ -98,7 +99,7 @@ def comparison(given: Given) -> Comparison:
             output,
         ),
         reporting=reporting_of(given),
-        schedule=schedule_for(given, [store for store in stores if store is not None]),
+        schedule=schedule,
     )
 
 

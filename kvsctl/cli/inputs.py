@@ -2,7 +2,8 @@
 
 import os
 import shlex
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -21,10 +22,11 @@ from kvsctl.cli.options.input import (
 from kvsctl.cli.options.set import SetOptions
 from kvsctl.cli.options.shape import KeyFormOption, ShapeOptions, ValueOptions
 from kvsctl.config.limitsfile import read_limits
-from kvsctl.errors import UsageError
+from kvsctl.durations import duration_text
+from kvsctl.errors import UsageError, WorkLeft
 from kvsctl.files.descriptors import descriptor
 from kvsctl.jobs.inputs import JobInput, ReaderInput
-from kvsctl.jobs.job import InputChecks
+from kvsctl.jobs.job import InputChecks, Schedule
 from kvsctl.limits import DEFAULT_LIMITS, Limits
 from kvsctl.model import Verb
 from kvsctl.records.checks import Breach, check_entity
@@ -95,13 +97,34 @@ def _doubts(verb: Verb, words: Sequence[str]) -> list[str]:
     ]
 
 
-def require_matching_files(given: Given, places: Iterable[Path | int]) -> None:
-    """Raise UsageError if a file that is read does not match the manifest beside it."""
+def require_matching_files(
+    given: Given,
+    places: Iterable[Path | int],
+    schedule: Schedule,
+    clock: Callable[[], float] = time.monotonic,
+) -> Schedule:
+    """Return the schedule of a job, with the time that comparing files with their manifests took.
+
+    Raise UsageError if a file that is read does not match the manifest beside it, and WorkLeft once
+    the time of the job is up: the files are not read to their ends then.
+    """
     if given.of(ManifestOption).ignore_manifest:
-        return
+        return schedule
     from kvsctl.backups.checking import require_matching
 
-    require_matching(place for place in places if isinstance(place, Path))
+    began, seconds = clock(), schedule.max_duration_seconds
+
+    def is_time_up() -> bool:
+        return seconds is not None and clock() - began >= seconds
+
+    require_matching((place for place in places if isinstance(place, Path)), is_time_up)
+    if seconds is not None and is_time_up():
+        raise WorkLeft(
+            f"the time of --max-duration {duration_text(seconds)} was up before the input was "
+            "compared with its manifest: nothing was sent",
+            "Give it more time, or read the input as it is with --ignore-manifest.",
+        )
+    return replace(schedule, spent_seconds=clock() - began)
 
 
 def limits_of(given: Given) -> Limits | None:

@@ -125,9 +125,9 @@ def batch_job(verb: Verb, given: Given) -> BatchJob:
     )
     if journal is not None:
         require_resumable_outputs(journal, records, basis.reporting.failures_path)
-    plan = basis.plan
+    plan, schedule = basis.plan, basis.schedule
     if verb is Verb.SET:
-        require_matching_files(given, source.places)
+        schedule = require_matching_files(given, source.places, schedule)
         if given.of(SetOptions).changed_only:
             plan = refusing_rounded(basis.plan, basis.target, given)
     return BatchJob(
@@ -141,7 +141,7 @@ def batch_job(verb: Verb, given: Given) -> BatchJob:
         asked=asked,
         journal=journal,
         checks=checks,
-        schedule=basis.schedule,
+        schedule=schedule,
         shard=shard,
         confirmed_target=given.of(ConfirmOption).confirm,
     )

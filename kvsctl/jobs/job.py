@@ -80,12 +80,14 @@ class Schedule(msgspec.Struct, frozen=True):
     """When the job must end, and which lock keeps other jobs out while it runs.
 
     `max_duration_seconds`: how long it takes new work; None: as long as it needs.
-    `lock_wait_seconds`: how long it waits for a lock that is held.
+    `lock_wait_seconds`: how long it waits for a lock that is held. `spent_seconds`: how much of its
+    time was spent before there was a job.
     """
 
     max_duration_seconds: int | None = None
     lock_path: Path | None = None
     lock_wait_seconds: int = 0
+    spent_seconds: float = 0.0
 
 
 class JobEnd(msgspec.Struct, frozen=True):

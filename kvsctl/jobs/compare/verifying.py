@@ -99,9 +99,9 @@ async def verify(
     """Check a file, print the result, and return the exit status.
 
     `among`: what it shares with other installations. Raise UsageError if the file or its manifest
-    cannot be read, WorkLeft if another run holds the job's lock, and Interrupted if a signal
-    arrives while the file is checked; later errors are reported. For one of several installations,
-    nothing is printed.
+    cannot be read, WorkLeft if another run holds the job's lock or the time is up while the file is
+    checked, and Interrupted if a signal arrives then; later errors are reported. For one of several
+    installations, nothing is printed.
     """
     limit = TimeLimit(job.schedule.max_duration_seconds)
     async with locked(job, limit.ends_at, environment):
@@ -132,7 +132,7 @@ async def _carry_out(
         )
         wrong = _wrong_installation(job, manifest)
         if wrong is None:
-            wrong = await _damage(job.path, manifest, interrupts, environment.note)
+            wrong = await _damage(job.path, manifest, interrupts, limit, environment.note)
         verified = Verified(job.path, manifest, wrong)
         error: KvsctlError | None = None
         if comparand is not None and verified.damage is None:
@@ -185,24 +185,30 @@ def _wrong_installation(job: Verification, manifest: Manifest) -> str | None:
 
 
 async def _damage(
-    path: Path, manifest: Manifest, interrupts: Interrupts, note: Callable[[str], None]
+    path: Path,
+    manifest: Manifest,
+    interrupts: Interrupts,
+    limit: TimeLimit,
+    note: Callable[[str], None],
 ) -> str | None:
     """Return how a file differs from its manifest; None if it does not.
 
     A thread reads it, so that requests of other installations and signals are handled meanwhile.
-    Raise Interrupted if a signal arrives meanwhile.
+    Raise Interrupted if a signal arrives meanwhile, and WorkLeft if the time is up.
     """
     reading = _Reading()
-    with interrupts.stopping(reading, note):
+    with interrupts.stopping(reading, note), limit.stopping(reading):
         found = await asyncio.to_thread(damage, path, manifest.digest, lambda: reading.is_stopped)
-    if reading.is_stopped:
-        status = interrupts.interrupted or ExitStatus.WORK_LEFT
-        raise Interrupted(f"interrupted: {path} was not read to its end", status)
-    return found
+    if not reading.is_stopped:
+        return found
+    if interrupts.interrupted is None and (left := limit.work_left()) is not None:
+        raise left
+    status = interrupts.interrupted or ExitStatus.WORK_LEFT
+    raise Interrupted(f"interrupted: {path} was not read to its end", status)
 
 
 class _Reading:
-    """The check of a file, which signals can stop."""
+    """The check of a file, which signals and a time limit can stop."""
 
     in_flight: int | None = None
 
@@ -215,6 +221,10 @@ class _Reading:
 
     def abort(self) -> None:
         """See Stoppable."""
+        self.is_stopped = True
+
+    def run_out_of_time(self) -> None:
+        """See Timed."""
         self.is_stopped = True
 
 

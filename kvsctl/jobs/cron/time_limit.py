@@ -38,16 +38,20 @@ class TimeLimit:
     """The time that a job has from now on, by the clock of the running loop.
 
     `seconds` None: no limit. `again` is the hint for users: what the same command does next time.
+    `spent_seconds` of the time are over already.
 
     The time covers everything before the first request, too: the wait for a lock, `--check-first`,
     a token command.
     """
 
-    def __init__(self, seconds: int | None, again: str = MORE_TIME) -> None:
+    def __init__(
+        self, seconds: int | None, again: str = MORE_TIME, *, spent_seconds: float = 0.0
+    ) -> None:
         self._seconds = seconds
         self._again = again
         self._loop = asyncio.get_running_loop()
-        self.ends_at = math.inf if self._seconds is None else self._loop.time() + self._seconds
+        left = math.inf if seconds is None else seconds - spent_seconds
+        self.ends_at = self._loop.time() + left
         """When the time is up."""
         self._has_ended_a_run = False
 
@@ -60,7 +64,8 @@ class TimeLimit:
             again = rest
         else:
             again = STARTS_OVER if job.takes_journal else MORE_TIME
-        return cls(job.schedule.max_duration_seconds, again)
+        schedule = job.schedule
+        return cls(schedule.max_duration_seconds, again, spent_seconds=schedule.spent_seconds)
 
     def stopping(self, run: Timed) -> AbstractContextManager[None]:
         """Let `run` take no new work once the time is up, if that happens inside the block."""

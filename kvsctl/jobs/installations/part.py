@@ -139,7 +139,7 @@ async def _verified(part: BatchJob, verification: "Verification", around: Around
 def _part_of(job: BatchJob, around: Around) -> BatchJob:
     """Return a job that asks nothing, as its question was answered, and ends with the others."""
     ends_at = around.ends_at
-    schedule = replace(job.schedule, lock_path=None)
+    schedule = replace(job.schedule, lock_path=None, spent_seconds=0.0)
     if ends_at < math.inf:
         seconds_left = math.ceil(ends_at - asyncio.get_running_loop().time())
         schedule = replace(schedule, max_duration_seconds=max(1, seconds_left))

@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from kvsctl.backups.checking import damage
-from kvsctl.errors import ExitStatus, Interrupted
+from kvsctl.errors import ExitStatus, Interrupted, WorkLeft
 from kvsctl.jobs.compare.verifying import Verification, verify
+from kvsctl.jobs.job import Schedule
 from kvsctl.jobs.signals import Stoppable
 from kvsctl.report.console import Environment
 from tests.backups.exports import write_export
+from tests.support.waiting import wait_until
 
 
 class _Interrupted:
@@ -45,6 +48,18 @@ def test_a_signal_ends_the_check_and_nothing_is_said_to_match(
         asyncio.run(verify(job, Environment.of_process(), _Interrupted()))
     assert raised.value.status is ExitStatus.TERMINATED
     assert capfd.readouterr().out == ""
+
+
+def test_the_check_ends_when_its_time_is_up(
+    job: Verification, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def endless(*given: Any) -> None:
+        wait_until(given[-1])
+
+    monkeypatch.setattr("kvsctl.jobs.compare.verifying.damage", endless)
+    timed = replace(job, schedule=Schedule(max_duration_seconds=0))
+    with pytest.raises(WorkLeft, match="work is left: the time of --max-duration 0s is up"):
+        asyncio.run(verify(timed, Environment.of_process()))
 
 
 def test_the_event_loop_does_not_wait_for_the_file(

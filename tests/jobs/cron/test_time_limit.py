@@ -63,6 +63,17 @@ def test_the_error_says_what_running_again_does(
     assert hint in (run_virtual(work()) or "")
 
 
+def test_what_was_spent_before_there_was_a_job_counts(tmp_path: Path) -> None:
+    async def work() -> list[float]:
+        limited = replace(_limited(tmp_path, 3300), schedule=Schedule(3300, spent_seconds=300.0))
+        limit, run = TimeLimit.of(limited), _Run()
+        with limit.stopping(run):
+            await asyncio.sleep(10_000)
+        return run.ended_at
+
+    assert run_virtual(work()) == [3000.0]
+
+
 def test_a_job_without_a_limit_has_all_the_time(tmp_path: Path) -> None:
     async def work() -> tuple[float, list[float]]:
         limit, run = TimeLimit.of(_limited(tmp_path, None)), _Run()
