@@ -19,6 +19,7 @@ from kvsctl.cli.installations.naming import (
 )
 from kvsctl.cli.installations.store import ChosenSource, ChosenStore
 from kvsctl.cli.option_groups import Given
+from kvsctl.cli.options.checking import CheckingOptions, DryRunOption
 from kvsctl.cli.options.comparing import DiffOptions
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.get import GetOptions
@@ -125,8 +126,9 @@ def _for_one(given: Given) -> Given:
 def _ledgering(
     given: Given, source: "SourceCopy | None", *, has_one_input: bool
 ) -> Ledgering | None:
+    """Return the ledger of the job. A dry run has none: what it looks at is not finished."""
     path = given.of(InstallationsOptions).ledger
-    if path is None:
+    if path is None or given.of(CheckingOptions).dry_run or given.of(DryRunOption).dry_run:
         return None
     identity = job_identity(given, limits_of(given))
     if source is not None:

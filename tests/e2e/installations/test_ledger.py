@@ -211,6 +211,36 @@ def test_any_other_file_is_left_alone(
     assert ledger.read_bytes() == content
 
 
+@pytest.mark.parametrize("extra", [(), ("--workers", "2")])
+def test_a_dry_run_finishes_no_installation(
+    kvsctl: Command, tmp_path: Path, extra: tuple[str, ...]
+) -> None:
+    ledger = tmp_path / "ledger"
+    words = ("set", *ALL, "k=1", "--ledger", str(ledger), "--json", *extra)
+    with container(kvsctl, ["a", "b"]) as inside:
+        assert inside.process(*words, "--dry-run", status=0).report["unsent"] == 2
+        assert not ledger.exists()
+        assert inside.process(*words, status=0).report["succeeded"] == 2
+        before = ledger.read_bytes()
+        assert inside.process(*words, "--dry-run", status=0).report["unsent"] == 2
+        assert ledger.read_bytes() == before
+        assert len(inside("list", *ALL, status=0).lines) == 2
+
+
+def test_a_dry_run_of_a_clean_up_leaves_the_ledger_alone(kvsctl: Command, tmp_path: Path) -> None:
+    rules, ledger = tmp_path / "rules.toml", tmp_path / "ledger"
+    rules.write_text('[[rules]]\nname = "old"\nprefix = "k"\naction = "delete"\n', "utf-8")
+    with container(kvsctl, ["a", "b"]) as inside:
+        inside("set", *ALL, "k=1", status=0)
+        for words in (
+            ("delete", "--prefix", "k"),
+            ("expire", "--prefix", "k", "--ttl", "1d"),
+            ("clean", "-f", rules),
+        ):
+            inside(*words, *ALL, "--dry-run", "--ledger", ledger, status=0)
+            assert not ledger.exists()
+
+
 def test_it_is_for_several_installations(kvsctl: Command, tmp_path: Path) -> None:
     ended = kvsctl("set", "-t", "local", "k=1", "--ledger", tmp_path / "ledger", status=2)
     assert b"--ledger is for several installations" in ended.err
