@@ -20,7 +20,8 @@ from kvsctl.cli.installations.naming import (
 from kvsctl.cli.installations.store import ChosenSource, ChosenStore
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.checking import CheckingOptions, DryRunOption
-from kvsctl.cli.options.comparing import DiffOptions
+from kvsctl.cli.options.cleanup.deleting import PlanOptions
+from kvsctl.cli.options.comparing import DiffOptions, SyncOptions
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.get import GetOptions
 from kvsctl.cli.options.input import ShardOption, WorkersOption
@@ -133,6 +134,8 @@ def _ledgering(
     identity = job_identity(given, limits_of(given))
     if source is not None:
         identity["from"] = named_in_journals(source.listed.store.target)
+    if given.of(PlanOptions).plan is not None or given.of(SyncOptions).plan is not None:
+        identity["plan"] = True  # an installation that was planned is not one that was changed
     retries_failed = given.of(RetryFailedOption).retry_failed
     return Ledgering(path, identity, retries_failed, has_one_input=has_one_input)
 

@@ -241,6 +241,21 @@ def test_a_dry_run_of_a_clean_up_leaves_the_ledger_alone(kvsctl: Command, tmp_pa
             assert not ledger.exists()
 
 
+def test_the_ledger_of_plans_is_not_that_of_changes(kvsctl: Command, tmp_path: Path) -> None:
+    plan = ("--plan", tmp_path / "plan-{installation}.jsonl")
+    with container(kvsctl, ["a", "b"]) as inside, serving(kvsctl) as url:
+        inside("set", *ALL, "k=1", status=0)
+        for command in (("delete",), ("expire", "--ttl", "1d"), ("sync", "--from", url)):
+            ledger = tmp_path / command[0]
+            words = (*command, *ALL, "--prefix", "k", "--yes", "--ledger", ledger)
+            inside(*words, *plan, status=0)
+            ended = inside(*words, status=2)
+            assert b"--plan is not given, but was given when the ledger was begun" in ended.err
+            for file in tmp_path.glob("plan-*"):
+                file.unlink()
+        assert len(inside("list", *ALL, status=0).lines) == 2
+
+
 def test_it_is_for_several_installations(kvsctl: Command, tmp_path: Path) -> None:
     ended = kvsctl("set", "-t", "local", "k=1", "--ledger", tmp_path / "ledger", status=2)
     assert b"--ledger is for several installations" in ended.err
