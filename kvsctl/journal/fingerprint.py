@@ -30,6 +30,20 @@ def fingerprint(sources: Sequence[Source]) -> list[Fingerprint]:
     return [_of_source(source) for source in sources]
 
 
+def of_files(paths: Sequence[Path], then: Sequence[Fingerprint]) -> list[Fingerprint]:
+    """Return a fingerprint for each file. One that is gone has the one that it had `then`."""
+    had = {one.get("path"): one for one in then}
+    found: list[Fingerprint] = []
+    for path in paths:
+        missing = {"kind": "missing file", "path": str(path)}
+        try:
+            one = _of_file(path) if path.exists() else had.get(str(path), missing)
+        except (OSError, UsageError):  # whoever reads it says why that fails
+            one = missing
+        found.append(one)
+    return found
+
+
 def change(then: Sequence[Fingerprint], now: Sequence[Fingerprint]) -> str | None:
     """Return what has changed, for people; None if nothing has. The path of a file may change."""
     if len(then) != len(now):

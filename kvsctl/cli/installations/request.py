@@ -93,7 +93,7 @@ def installations_job(
         shard=_shard_of(whole),
         canaries=options.canary,
         most_failed=None if limit is None else MostFailed.of(limit),
-        ledger=_ledgering(whole, source, has_one_input=has_one_input),
+        ledger=_ledgering(whole, source, None if has_one_input else _own_files(whole)),
         crewing=crewing,
         retry=retry_words_in_parts(command, whole, choice.target, has_files_for_each=True),
         source=source,
@@ -124,8 +124,16 @@ def _for_one(given: Given) -> Given:
     return given
 
 
+def _own_files(given: Given) -> Callable[[Target], list[Path]]:
+    """Return what names the files that an installation reads."""
+    named = named_groups(given)
+    return lambda target: files_of(with_names(given, named, target))
+
+
 def _ledgering(
-    given: Given, source: "SourceCopy | None", *, has_one_input: bool
+    given: Given,
+    source: "SourceCopy | None",
+    own_files: Callable[[Target], list[Path]] | None,
 ) -> Ledgering | None:
     """Return the ledger of the job. A dry run has none: what it looks at is not finished."""
     path = given.of(InstallationsOptions).ledger
@@ -137,7 +145,7 @@ def _ledgering(
     if given.of(PlanOptions).plan is not None or given.of(SyncOptions).plan is not None:
         identity["plan"] = True  # an installation that was planned is not one that was changed
     retries_failed = given.of(RetryFailedOption).retry_failed
-    return Ledgering(path, identity, retries_failed, has_one_input=has_one_input)
+    return Ledgering(path, identity, retries_failed, own_files)
 
 
 class Parts:

@@ -1,6 +1,6 @@
 """A job on several installations as one frozen request, free of the command line that made it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 class Ledgering(msgspec.Struct, frozen=True):
     """Where the job's ledger is. `identity` holds the options that must match on a resume.
 
-    `retries_failed`: installations in which records failed are worked on again. `has_one_input`:
-    all installations read the same input.
+    `retries_failed`: installations in which records failed are worked on again. `own_files` returns
+    the files that an installation reads; None: all of them read the same input.
     """
 
     path: Path
     identity: Mapping[str, Any]
     retries_failed: bool = False
-    has_one_input: bool = True
+    own_files: Callable[[Target], Sequence[Path]] | None = None
 
 
 class InstallationsJob(msgspec.Struct, frozen=True, kw_only=True):

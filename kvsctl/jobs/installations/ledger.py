@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from kvsctl import __version__
+from kvsctl.config.targets import Target
 from kvsctl.errors import KvsctlError, StreamError, UsageError
 from kvsctl.files.claims import claim, resolved
 from kvsctl.files.raw import sync, write_all
@@ -26,9 +27,10 @@ from kvsctl.jobs.installations.ledger_lines import (
 )
 from kvsctl.jobs.installations.part import PartEnd
 from kvsctl.jobs.job import BatchJob
-from kvsctl.journal.fingerprint import change, option_named
+from kvsctl.journal.fingerprint import Fingerprint, change, of_files, option_named
 
 _WHAT: Final = "the ledger"
+_OTHER_JOB: Final = "A ledger can be resumed only by the command that began it. Use another file."
 
 
 class Ledger:
@@ -41,6 +43,8 @@ class Ledger:
     def __init__(self, ledgering: Ledgering, job: InstallationsJob, template: BatchJob) -> None:
         self._path = ledgering.path
         self._retries_failed = ledgering.retries_failed
+        self._own_files = ledgering.own_files
+        self._read: dict[str, list[Fingerprint]] = {}
         now = _header(ledgering, job, template)
         try:
             self._fd = claim(resolved(self._path), _WHAT)
@@ -70,6 +74,24 @@ class Ledger:
         self._executor.shutdown()
         os.close(self._fd)
 
+    def taken_over(self, target: Target) -> Line | None:
+        """Return the line of an installation that need not be worked on; None for others.
+
+        Raise UsageError if the files that it alone reads are not those of that line.
+        """
+        name = str(target.installation)
+        line = self.finished(name)
+        if self._own_files is None:
+            return line
+        then = () if line is None else line.input
+        read = self._read[name] = of_files(self._own_files(target), then)
+        changed = change(then, read) if then else None
+        if changed is not None:
+            raise UsageError(
+                f"the input of {name} has changed since it was finished: {changed}", _OTHER_JOB
+            )
+        return line
+
     def finished(self, installation: str) -> Line | None:
         """Return the line of an installation that need not be worked on; None for others."""
         line = self._content.lines.get(installation)
@@ -88,7 +110,7 @@ class Ledger:
 
     def note(self, end: PartEnd) -> None:
         """Queue the line that says how an installation ended."""
-        line = line_of(end.line, end.job_end)
+        line = line_of(end.line, end.job_end, self._read.get(end.line.installation, ()))
         if line is not None:
             self._append(line)
 
@@ -141,13 +163,12 @@ class Ledger:
 
 
 def _header(ledgering: Ledgering, job: InstallationsJob, template: BatchJob) -> Header:
-    source = template.input.fingerprint() if ledgering.has_one_input else []
+    source = template.input.fingerprint() if ledgering.own_files is None else []
     target = job.choice.target.display
     return Header(VERSION, __version__, job.command, target, ledgering.identity, source)
 
 
 def _require_same(then: Header, now: Header) -> None:
-    hint = "A ledger can be resumed only by the command that began it. Use another file."
     pairs: list[tuple[str, Any, Any]] = [
         ("the command", then.command, now.command),
         ("the target", then.target, now.target),
@@ -159,11 +180,12 @@ def _require_same(then: Header, now: Header) -> None:
     for name, one, other in pairs:
         if one != other:
             raise UsageError(
-                f"{name} is {_shown(other)}, but was {_shown(one)} when the ledger was begun", hint
+                f"{name} is {_shown(other)}, but was {_shown(one)} when the ledger was begun",
+                _OTHER_JOB,
             )
     changed = change(then.input, now.input)
     if changed is not None:
-        raise UsageError(f"the input has changed since the ledger was begun: {changed}", hint)
+        raise UsageError(f"the input has changed since the ledger was begun: {changed}", _OTHER_JOB)
 
 
 def _shown(value: object) -> str:

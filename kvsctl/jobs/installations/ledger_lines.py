@@ -57,7 +57,7 @@ class RuleTotals(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How an installation ended."""
+    """How an installation ended. `input`: the files that it alone has read."""
 
     installation: str
     exit_code: int
@@ -66,6 +66,7 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True):
     hint: str | None = None
     totals: Totals | None = None
     rules: Sequence[RuleTotals] = ()
+    input: Sequence[Fingerprint] = ()
 
 
 class _Canaries(msgspec.Struct, frozen=True):
@@ -146,8 +147,13 @@ def canaries_line(installations: Sequence[str]) -> bytes:
     return _encode(_Canaries(installations)) + b"\n"
 
 
-def line_of(end: InstallationEnd, job_end: JobEnd | None) -> bytes | None:
-    """Return the line of an installation; None if its exit code is not one to note."""
+def line_of(
+    end: InstallationEnd, job_end: JobEnd | None, read: Sequence[Fingerprint] = ()
+) -> bytes | None:
+    """Return the line of an installation; None if its exit code is not one to note.
+
+    `read`: the files that it alone has read.
+    """
     if end.exit_code not in _NOTED:
         return None
     tally = None if job_end is None else job_end.tally
@@ -164,6 +170,7 @@ def line_of(end: InstallationEnd, job_end: JobEnd | None) -> bytes | None:
             for rule in rules
             if rule.name is not None
         ],
+        read,
     )
     return _encode(line) + b"\n"
 

@@ -209,7 +209,7 @@ class _Work:
         )
         left: list[Target] = []
         for target in self._targets:
-            line = ledger.finished(str(target.installation))
+            line = ledger.taken_over(target)
             if line is None:
                 left.append(target)
             else:

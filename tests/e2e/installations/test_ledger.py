@@ -256,6 +256,49 @@ def test_the_ledger_of_plans_is_not_that_of_changes(kvsctl: Command, tmp_path: P
         assert len(inside("list", *ALL, status=0).lines) == 2
 
 
+@pytest.mark.parametrize("extra", [(), ("--workers", "2")])
+def test_other_files_of_finished_installations_are_refused(
+    kvsctl: Command, tmp_path: Path, extra: tuple[str, ...]
+) -> None:
+    ledger = tmp_path / "ledger"
+    for name in "ab":
+        records_file(tmp_path / f"one-{name}.jsonl", [{"key": "k", "value": 1}])
+        records_file(tmp_path / f"two-{name}.jsonl", [{"key": "k", "value": 2}])
+
+    def words(kind: str) -> tuple[str, ...]:
+        path = tmp_path / f"{kind}-{{installation}}.jsonl"
+        return "set", *ALL, "-f", str(path), "--ledger", str(ledger), *extra
+
+    with container(kvsctl, ["a", "b"]) as inside:
+        inside.process(*words("one"), status=0)
+        said = inside.process(*words("two"), status=2).err
+        assert b"the input of a has changed since it was finished: " in said
+        assert b"two-a.jsonl has different content" in said
+        (tmp_path / "two-a.jsonl").unlink()
+        said = inside.process(*words("two"), status=2).err
+        assert b"two-a.jsonl is read in place of " in said
+        (tmp_path / "one-a.jsonl").unlink()
+        inside.process(*words("one"), status=0)
+        assert [line["value"] for line in inside("get", *ALL, "k").lines] == [1, 1]
+
+
+def test_files_of_installations_that_are_not_finished_may_change(
+    kvsctl: Command, tmp_path: Path
+) -> None:
+    words = ("set", *ALL, "-f", tmp_path / "{installation}.jsonl", "--ledger", tmp_path / "ledger")
+    records_file(tmp_path / "a.jsonl", [{"key": "k", "value": 1}])
+    records_file(tmp_path / "b.jsonl", [{"key": "k?", "value": 1}])
+    with container(kvsctl, ["a", "b", "c"]) as inside:
+        assert exit_codes(inside(*words, "--json", status=1).report) == {"a": 0, "b": 1, "c": 2}
+        records_file(tmp_path / "b.jsonl", [{"key": "k", "value": 22}])
+        records_file(tmp_path / "c.jsonl", [{"key": "k", "value": 3}])
+        assert b"the input of b has changed" in inside(*words, status=2).err
+        inside(*words, "--retry-failed", status=0)
+        inside(*words, status=0)
+        values = {line["installation"]: line["value"] for line in inside("get", *ALL, "k").lines}
+        assert values == {"a": 1, "b": 22, "c": 3}
+
+
 def test_it_is_for_several_installations(kvsctl: Command, tmp_path: Path) -> None:
     ended = kvsctl("set", "-t", "local", "k=1", "--ledger", tmp_path / "ledger", status=2)
     assert b"--ledger is for several installations" in ended.err
