@@ -94,6 +94,11 @@ class RetentionFile:
         self.rules: list[WrittenRule] = []
         self._check()
 
+    @property
+    def written(self) -> Sequence[Mapping[str, Any]]:
+        """The rules as they are written, if all of them are correct."""
+        return list(self._document["rules"])
+
     def refuse(
         self,
         reason: str,

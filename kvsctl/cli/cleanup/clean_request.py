@@ -52,7 +52,7 @@ def clean_job(given: Given) -> BatchJob:
     basis = basis._replace(plan=refusing_rounded(basis.plan, basis.target, given))
     listing = _listing(options, rules, basis, rereads=given.of(ConsistentOption).consistent)
     printing = _printing(given, basis, listing)
-    source = ListingInput(listing, basis.plan)
+    source = ListingInput(listing, basis.plan, selection={"rules": file.written})
     require_own_files(
         given,
         basis.config,

@@ -256,6 +256,22 @@ def test_the_ledger_of_plans_is_not_that_of_changes(kvsctl: Command, tmp_path: P
         assert len(inside("list", *ALL, status=0).lines) == 2
 
 
+def test_the_ledger_of_other_rules_is_refused(kvsctl: Command, tmp_path: Path) -> None:
+    rules, ledger = tmp_path / "rules.toml", tmp_path / "ledger"
+    text = '[[rules]]\nname = "old"\nprefix = "tmp:"\naction = "delete"\n'
+    rules.write_text(text, "utf-8")
+    words = ("clean", *ALL, "-f", rules, "--yes", "--ledger", ledger)
+    with container(kvsctl, ["a", "b"]) as inside:
+        inside("set", *ALL, "tmp:1=1", "old:1=1", status=0)
+        inside(*words, status=0)
+        rules.write_text("# Comments may change.\n" + text, "utf-8")
+        inside(*words, status=0)
+        rules.write_text(text.replace("tmp:", "old:"), "utf-8")
+        said = inside(*words, status=2).err
+        assert b"the input has changed since the ledger was begun: listing has a different" in said
+        assert len(inside("list", *ALL, status=0).lines) == 2
+
+
 @pytest.mark.parametrize("extra", [(), ("--workers", "2")])
 def test_other_files_of_finished_installations_are_refused(
     kvsctl: Command, tmp_path: Path, extra: tuple[str, ...]
