@@ -24,7 +24,7 @@ from kvsctl.cli.options.target import ConfirmOption, YesOption
 from kvsctl.cli.protecting import protected_entries
 from kvsctl.cli.records.rounding import refusing_rounded
 from kvsctl.cli.request import Basis, basis_of, printing_roles, require_own_files
-from kvsctl.cli.selectors import shard_of
+from kvsctl.cli.selectors import selectors_given, shard_of
 from kvsctl.errors import UsageError
 from kvsctl.jobs.cleanup.plan import CleanUpPlan, CleanUpRule
 from kvsctl.jobs.job import BatchJob
@@ -52,7 +52,8 @@ def clean_job(given: Given) -> BatchJob:
     basis = basis._replace(plan=refusing_rounded(basis.plan, basis.target, given))
     listing = _listing(options, rules, basis, rereads=given.of(ConsistentOption).consistent)
     printing = _printing(given, basis, listing)
-    source = ListingInput(listing, basis.plan, selection={"rules": file.written})
+    selection = {"rules": file.written, **selectors_given(given)}
+    source = ListingInput(listing, basis.plan, selection=selection)
     require_own_files(
         given,
         basis.config,

@@ -260,12 +260,14 @@ def test_the_ledger_of_other_rules_is_refused(kvsctl: Command, tmp_path: Path) -
     rules, ledger = tmp_path / "rules.toml", tmp_path / "ledger"
     text = '[[rules]]\nname = "old"\nprefix = "tmp:"\naction = "delete"\n'
     rules.write_text(text, "utf-8")
+    rules.with_name("kept").write_text("config\n", "utf-8")
     words = ("clean", *ALL, "-f", rules, "--yes", "--ledger", ledger)
     with container(kvsctl, ["a", "b"]) as inside:
         inside("set", *ALL, "tmp:1=1", "old:1=1", status=0)
         inside(*words, status=0)
         rules.write_text("# Comments may change.\n" + text, "utf-8")
         inside(*words, status=0)
+        inside(*words, "--protect", rules.with_name("kept"), status=2)
         rules.write_text(text.replace("tmp:", "old:"), "utf-8")
         said = inside(*words, status=2).err
         assert b"the input has changed since the ledger was begun: listing has a different" in said
