@@ -1,5 +1,6 @@
 """From the options of a command to the words of the command that retries its failures."""
 
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, get_args
@@ -24,6 +25,7 @@ from kvsctl.cli.options.selection import EntityOptions, PrefixArgument, Selectio
 from kvsctl.cli.options.set import SetOptions
 from kvsctl.cli.options.target import ConfirmOption, RoundingOption, TargetOptions
 from kvsctl.config.targets import Target
+from kvsctl.files.descriptors import descriptor
 from kvsctl.jobs.job import BatchJob
 from kvsctl.model import Verb
 from kvsctl.report.failed.retry_line import RetryWords, file_word
@@ -36,6 +38,8 @@ _DEFAULTS: Final = ("ttl", "entity")
 """Options with defaults for records, whatever the format of the input."""
 _NOT_AGAIN: Final = (ReportOptions, MonitoringOptions, RetryFailedOption, ConfirmOption)
 """Groups that are not repeated: they concern one run, or allow writes to a protected target."""
+_DATA: Final = (InputOptions, FileOption, ApplyOptions, OutputOption, FailuresOption, ReportOptions)
+"""Groups that name files of records, plans and results: a command that retries has its own."""
 _RETRY: Final = "--retry-failed"
 _STDIN: Final = Path("-")
 _PLANS: Final = ("plan",)
@@ -55,7 +59,7 @@ def retry_words(command: str, given: Given, job: BatchJob) -> RetryWords:
     verb = None if is_chosen else job.plan.verb.value
     has_input = not (is_chosen or job.input.is_listing)
     defaults = _defaults(given, job.target) if has_input else ()
-    if _may_be_secret(given):
+    if _is_for_once(given):
         return RetryWords(verb, None, defaults)
     notes = job.journal is not None and not job.input.is_listing
     retrying = _retrying(given) if notes else ()
@@ -98,26 +102,26 @@ def retry_words_in_parts(
         return None
     ledger, journal = given.of(InstallationsOptions).ledger, given.of(JournalOptions).journal
     takes_notes = given.has(RetryFailedOption)
-    is_secret = _may_be_secret(given)
+    is_for_once = _is_for_once(given)
     if not _reads_input(given):
-        same = _same(command, given, target, prints=is_secret or _prints(command, given))
+        same = _same(command, given, target, prints=is_for_once or _prints(command, given))
         if same is None:
             return None
         retrying = _retrying(given) if takes_notes and ledger is not None else ()
         return RetryWords(None, (), whole=same, retrying=retrying)
     has_files = given.of(FailuresOption).failures is not None
-    if takes_notes and not is_secret and (ledger is not None or journal is not None):
+    if takes_notes and not is_for_once and (ledger is not None or journal is not None):
         again = _again(command, given, target)
         if again is not None or not has_files:
             return RetryWords(command, (), whole=again, retrying=_retrying(given))
     has_notes = ledger is not None or journal is not None
-    whole = None if is_secret or has_notes else _again(command, given, target)
+    whole = None if is_for_once or has_notes else _again(command, given, target)
     if not has_files:
         part = "installation" if has_files_for_each else "shard"
         return RetryWords(command, (), whole=whole, failures_name=f"failed-{{{part}}}.jsonl")
     anew = (_RETRY,) if takes_notes and ledger is not None else ()
     defaults = _defaults(given, target)
-    if is_secret:
+    if is_for_once:
         return RetryWords(command, None, defaults, whole, anew=anew)
     at, *how = _WHERE
     # --shard chooses installations. If the parts are workers, their files hold only its records.
@@ -149,8 +153,16 @@ def _reads_input(given: Given) -> bool:
     return given.has(FileOption) and not chooses_keys(prefix, selection)
 
 
-def _may_be_secret(given: Given) -> bool:
-    """Return whether the options that name stores may hold a token or a password."""
+def _is_for_once(given: Given) -> bool:
+    """Return whether no other command may have these options.
+
+    Those that name stores may hold a token or a password, and others may name a pipe.
+    """
+    groups = (vars(group).values() for group in given.groups if type(group) not in _DATA)
+    values = (value for group in groups for value in group)
+    paths = (one for value in values for one in (value if isinstance(value, list) else [value]))
+    if any(isinstance(one, Path) and _is_pipe(one) for one in paths):
+        return True
     target, sources = given.of(TargetOptions), (given.of(SyncOptions), given.of(DiffOptions))
     urls = "".join([target.url or "", *(one.from_ or "" for one in sources)])
     return target.token_command is not None or bool({"@", "?"} & set(urls))
@@ -161,10 +173,12 @@ def _again(
 ) -> tuple[str, ...] | None:
     """Return the command again, without some groups of options.
 
-    None if it has values in its words, reads stdin, or would begin a journal anew.
+    None if it has values in its words, reads stdin or a pipe, or would begin a journal anew.
     """
     files = (*given.of(InputOptions).file, *given.of(FileOption).file)
-    if given.of(SetOptions).pairs or _STDIN in files or given.of(JournalOptions).journal_force:
+    if given.of(SetOptions).pairs or given.of(JournalOptions).journal_force:
+        return None
+    if any(map(_is_pipe, files)):
         return None
     keys = given.of(KeysArgument).keys or ()
     if not (files or keys):
@@ -178,8 +192,9 @@ def _same(command: str, given: Given, target: Target, *, prints: bool) -> tuple[
     """Return a command that chooses what it works on, as it was given.
 
     A command on the failed keys would change them whatever they hold by now, even protected ones.
-    None if it `prints` to stdout, reads stdin, begins a journal anew, or would find the undo file
-    that it has written. The plan of a sync is left out: it is written even if records failed.
+    None if it `prints` to stdout, reads stdin or a pipe, begins a journal anew, or would find the
+    undo file that it has written. The plan of a sync is left out: it is written even if records
+    failed.
     """
     undo = given.of(UndoOptions).undo
     if prints or given.of(JournalOptions).journal_force:
@@ -188,12 +203,22 @@ def _same(command: str, given: Given, target: Target, *, prints: bool) -> tuple[
         return None
     kinds = [type(group) for group in given.groups if type(group) not in _NOT_AGAIN]
     plan, prefix = given.of(ApplyOptions).path, given.of(PrefixArgument).prefix
-    if plan == _STDIN or (command == "apply" and plan is None):
+    if command == "apply" and (plan is None or _is_pipe(plan)):
         return None
     end = [] if prefix is None else ["--", prefix] if prefix.startswith("-") else [prefix]
     end += [] if plan is None else [file_word(plan)]
     left_out = _PLANS if command == "sync" else ()
     return (command, *_words(given, target, kinds, left_out), *end)
+
+
+def _is_pipe(path: Path) -> bool:
+    """Return whether a path stands for stdin or another pipe, which can be read only once."""
+    if path == _STDIN or descriptor(path) is not None:
+        return True
+    try:
+        return stat.S_ISFIFO(path.stat().st_mode)
+    except OSError:
+        return False
 
 
 def _prints(command: str, given: Given) -> bool:

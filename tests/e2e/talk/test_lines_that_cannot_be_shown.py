@@ -61,3 +61,33 @@ def test_a_line_that_is_too_long_is_said_in_words(
     added = [flag, value] if flag.startswith("--") else [value]
     again = local("get", *words, *added, status=1, folder=kvsctl.home)
     assert b"failed" in again.err
+
+
+@only_on(IS_POSIX, "a shell makes the pipes")
+@pytest.mark.parametrize(
+    "words",
+    [
+        "set -t local -f <(cat bad.jsonl)",
+        "mkfifo pipe; cat bad.jsonl >pipe & kvsctl set -t local -f pipe",
+        "set -t local -f /dev/stdin <bad.jsonl",
+        "set --url $URL -f bad.jsonl --token-file <(echo t)",
+        "get --url $URL absent --token-file <(echo t)",
+        "delete --url $URL --all --protect <(echo kept) --retries 0 --yes",
+    ],
+)
+def test_a_pipe_cannot_be_read_again(kvsctl: Command, words: str) -> None:
+    (kvsctl.home / "bad.jsonl").write_text('{"key":"with*star","value":1}\n', "utf-8")
+    with serving(kvsctl, "--faults", "only=batch/delete,500=1") as url:
+        kvsctl("set", "--url", url, "k=1", status=0)
+        line = words if words.startswith("mkfifo") else f"kvsctl {words}"
+        ended = run_pasted(kvsctl.having(URL=url), line)
+    assert ended.status == 1, ended.err
+    assert b"1 failed" in ended.err
+    assert lines_of(ended) == []
+
+
+@only_on(IS_POSIX, "a shell makes the pipe")
+def test_what_a_pipe_has_given_is_retried_from_the_failures_file(kvsctl: Command) -> None:
+    (kvsctl.home / "bad.jsonl").write_text('{"key":"with*star","value":1}\n', "utf-8")
+    words = "kvsctl set -t local -f <(cat bad.jsonl) --failures f.jsonl"
+    assert line_of(run_pasted(kvsctl, words)) == "kvsctl set -t local -f f.jsonl"
