@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands.command import Command
+from tests.support.commands.command import Command, records_file
 from tests.support.commands.raw_server import raw_server
 from tests.support.commands.serving import serving
 
@@ -103,6 +103,27 @@ def test_a_file_shows_no_token(kvsctl: Command, tmp_path: Path) -> None:
     path.write_text(json.dumps(line), "utf-8")
     ended = kvsctl("installations", "-t", "forge", "--installations-file", path, status=0)
     assert ended.lines == [{"installation": "a", "url": "https://a.example.com"}]
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("https://me:s3cret@a.example.com", b"the URL contains a user name or password"),
+        ("https://a.example.com/?token=s3cret", b"the URL contains a query or a fragment"),
+        ("http://a.example.com", b"http:// to a.example.com is refused"),
+    ],
+)
+def test_a_url_that_no_command_uses_is_found_and_not_shown(
+    kvsctl: Command, tmp_path: Path, url: str, said: bytes
+) -> None:
+    path = tmp_path / "bridges.jsonl"
+    records_file(path, [{"installation": "a"}, {"installation": "b", "url": url}])
+    words = ("installations", "-t", "forge", "--installations-file", path)
+    ended = kvsctl(*words, status=2)
+    assert b"bridges.jsonl:2: url: " + said in ended.err
+    assert b"s3cret" not in ended.out + ended.err
+    if url.startswith("http:"):
+        assert len(kvsctl(*words, "--allow-http", status=0).lines) == 2
 
 
 @pytest.mark.parametrize(

@@ -44,5 +44,6 @@ def installations_command(given: Given) -> None:
     style = given.of(InstallationsOptions).as_
     as_table = environment.stdout_is_terminal if style is None else style == "table"
     choice = chosen_installations(given, read_config(os.environ))
-    work = print_installations(choice, environment, as_table=as_table)
+    allow_http = given.of(TargetOptions).allow_http
+    work = print_installations(choice, environment, as_table=as_table, allow_http=allow_http)
     sys.exit(on_a_loop(work, has_network=True))

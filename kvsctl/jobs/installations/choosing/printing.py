@@ -8,17 +8,22 @@ from kvsctl.files.sinks import status_of
 from kvsctl.jobs.installations.choosing.choice import Choice
 from kvsctl.report.console import Environment
 from kvsctl.report.installations.listed import Listed, lines_of, table_of
+from kvsctl.service.transport.urls import require_safe
 
 
 async def print_installations(
-    choice: Choice, environment: Environment, *, as_table: bool
+    choice: Choice, environment: Environment, *, as_table: bool, allow_http: bool = False
 ) -> ExitStatus:
     """Print the installations: JSON Lines page by page, or a table of all of them at the end.
 
-    Raise KvsctlError if they cannot be listed to the end.
+    Raise KvsctlError if they cannot be listed to the end, or if the URL of one must not be used:
+    it may hold a password.
     """
     if environment.stdout_fd is None:
         raise UsageError("cannot print installations: stdout is closed")
+    for one in choice.named:
+        if one.url is not None:
+            require_safe(one.url, allow_http=allow_http, place=one.url_place)
     rows: list[Listed] = []
     is_empty = True
     async for page in _pages(choice):
