@@ -1,5 +1,6 @@
 """The events of a run, which listeners receive. The engine writes to no terminal and no file."""
 
+from asyncio import CancelledError
 from collections.abc import Callable, Container, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
@@ -198,6 +199,9 @@ class Emitter:
                 listener(event)
             except KvsctlError as error:
                 self._stop(error)
+            except CancelledError as error:  # it would pass for the end of the task that emits
+                self.is_torn = True
+                raise RuntimeError("a listener raised CancelledError") from error
             except BaseException:
                 self.is_torn = True
                 raise

@@ -72,10 +72,15 @@ class Intake:
         except KvsctlError as error:
             self.is_cut_short = False
             self._stopping.note_error(error)
-        except Exception as error:
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
             self._stopping.note_crash(error)
-        self.has_ended = True
-        self._changed()
+            if not isinstance(error, Exception):
+                raise  # it may end the loop, as in any task
+        finally:
+            self.has_ended = True
+            self._changed()
 
     def wake(self) -> None:
         """Look for room again, because records may have settled."""

@@ -15,6 +15,7 @@ from itertools import islice
 from typing import Any, Final, Protocol
 
 from kvsctl.bulk.feeds import Feed, HandedFeed, ReadyFeed
+from kvsctl.bulk.stopping import retrieve_error
 from kvsctl.client.items import Block, Items
 from kvsctl.errors import UsageError
 from kvsctl.model import PieceList
@@ -26,13 +27,15 @@ _MOST_BURST: Final = 200
 """How many records are taken from the caller between two checks of their size and the clock."""
 _SLOW_SECONDS: Final = 0.01
 """Records are fed at once if the last few of them took longer than this."""
+_ERRORS: Final = (Exception, asyncio.CancelledError)
+"""What a caller's iterable may raise: a task that it waits for may have been cancelled."""
 
 
 class CallerFeed(Feed, Protocol):
     """A feed whose input may fail with an exception of the caller's own."""
 
     @property
-    def error(self) -> Exception | None:
+    def error(self) -> BaseException | None:
         """What the caller's iterable raised. Everything before it was fed."""
         ...
 
@@ -130,7 +133,7 @@ class _Lists:
     def __init__(self, items: Items, given: Iterable[object]) -> None:
         self._taken = _Taken(items)
         self._given = given
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
 
     def __iter__(self) -> Iterator[PieceList]:
         taken = self._taken
@@ -138,7 +141,7 @@ class _Lists:
             iterator, is_list = iter(self._given), type(self._given) in (list, tuple)
             while taken.take(iterator, is_list=is_list):
                 yield taken.pieces()
-        except Exception as error:
+        except _ERRORS as error:
             self.error = error
         if not taken.is_empty:
             yield taken.pieces()
@@ -152,7 +155,7 @@ class IteratedFeed(ReadyFeed):
         super().__init__(self._read)
 
     @property
-    def error(self) -> Exception | None:
+    def error(self) -> BaseException | None:
         """See CallerFeed."""
         return self._read.error
 
@@ -205,7 +208,7 @@ class _CallersFeed(HandedFeed):
         super().__init__(self._given)
 
     @property
-    def error(self) -> Exception | None:
+    def error(self) -> BaseException | None:
         return self._given.error
 
     def note_room(self) -> None:
@@ -238,8 +241,9 @@ class ArrivingFeed:
         self._room = asyncio.Event()
         self._has_ended = False
         self._has_paused = False
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self._task = asyncio.create_task(self._read(given))
+        self._task.add_done_callback(retrieve_error)
 
     async def get(self) -> PieceList | None:
         """See Feed."""
@@ -273,8 +277,12 @@ class ArrivingFeed:
                 while self._taken.is_full:
                     self._room.clear()
                     await self._room.wait()
-        except Exception as error:
+        except BaseException as error:
+            if self._task.cancelling():
+                raise  # by `close`, or because the loop ends
             self.error = error
+            if not isinstance(error, _ERRORS):
+                raise
         finally:
             self._has_ended = True
             self._changed.set()

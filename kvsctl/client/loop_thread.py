@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from typing import Any, Final, Generic, NoReturn, TypeVar
 
 from kvsctl.client.session import cut_off
@@ -13,6 +14,8 @@ from kvsctl.jobs.event_loop import quick_loop
 _T = TypeVar("_T")
 _LEAVE_SECONDS: Final = 5
 """How long closing a client waits for calls that are cut off. They need far less."""
+_ENDS: Final = (KeyboardInterrupt, SystemExit)
+"""Exceptions that stop the loop as well, if a task raises them."""
 
 
 class LoopThread:
@@ -46,7 +49,13 @@ class LoopThread:
     def _run(self, begun: "Future[asyncio.AbstractEventLoop]") -> None:
         try:
             with asyncio.Runner(loop_factory=quick_loop()) as runner:
-                runner.run(self._until_ended(begun))
+                loop = runner.get_loop()
+                ending = loop.create_task(self._until_ended(begun))
+                while not ending.done():
+                    # What a caller's iterable or listener raises to end the program is for its
+                    # thread: see `kept`. The calls of other threads go on.
+                    with suppress(*_ENDS):
+                        loop.run_until_complete(ending)
         except BaseException as error:
             if begun.done():
                 raise
@@ -91,16 +100,20 @@ async def kept(work: Coroutine[Any, Any, _T]) -> Callable[[], _T]:
     """Carry out work. Return a function that returns its result or raises its exception.
 
     A future of another thread would replace some exceptions, such as TimeoutError, by new ones
-    without their notes.
+    without their notes. An exception that ends a thread, such as SystemExit of a listener, is for
+    the thread that called.
     """
     try:
         result = await work
-    except Exception as error:
+    except (Exception, asyncio.CancelledError, *_ENDS) as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
         return _raising(error)
     return lambda: result
 
 
-def _raising(error: Exception) -> Callable[[], NoReturn]:
+def _raising(error: BaseException) -> Callable[[], NoReturn]:
     def fail() -> NoReturn:
         raise error
 

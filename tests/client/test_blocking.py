@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -118,6 +118,44 @@ def test_an_interrupt_of_the_iterator_is_raised_at_once(client: Client) -> None:
     with pytest.raises(KeyboardInterrupt):
         client.set_many(interrupted())
     assert client.set_many([{"key": "l", "value": 1}]).succeeded == 1
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, asyncio.CancelledError])
+def test_whatever_an_async_iterable_raises_is_raised_in_the_thread_that_called(
+    client: Client, kind: type[BaseException]
+) -> None:
+    def failing() -> Iterator[Any]:
+        yield {"key": "k", "value": 1}
+        raise kind
+
+    with pytest.raises(kind):
+        client.set_many(arriving(failing()))
+    assert _values(client, "k") == [1]
+    with pytest.raises(kind):
+        [*client.get_many(arriving(failing()))]
+    assert _values(client, "k") == [1]
+
+
+@pytest.mark.parametrize("raised", [SystemExit, KeyboardInterrupt, asyncio.CancelledError])
+@pytest.mark.parametrize("name", ["set_many", "get_many", "scan", "export_lines"])
+def test_whatever_a_listener_raises_ends_its_call_alone(
+    client: Client, name: str, raised: type[BaseException]
+) -> None:
+    def failing(event: Event) -> None:
+        raise raised
+
+    calls: dict[str, Callable[..., Any]] = {
+        "set_many": lambda: client.set_many([{"key": "k", "value": 1}], listeners=[failing]),
+        "get_many": lambda: [*client.get_many(["k"], listeners=[failing])],
+        "scan": lambda: [*client.scan(listeners=[failing])],
+        "export_lines": lambda: [*client.export_lines(listeners=[failing])],
+    }
+    client.set_many([{"key": "k", "value": 1}])
+    # A listener is not a task that could be cancelled.
+    expected = RuntimeError if raised is asyncio.CancelledError else raised
+    with pytest.raises(expected):
+        calls[name]()
+    assert _values(client, "k") == [1]
 
 
 def test_an_endless_iterator_is_left_when_the_call_ends() -> None:

@@ -159,16 +159,20 @@ def test_text_that_is_not_json_fails_its_record_alone() -> None:
 
 
 @pytest.mark.parametrize("is_async", [False, True])
-def test_what_an_iterable_gave_before_it_failed_is_written(*, is_async: bool) -> None:
+@pytest.mark.parametrize("kind", [LookupError, asyncio.CancelledError])
+def test_what_an_iterable_gave_before_it_failed_is_written(
+    kind: type[BaseException], *, is_async: bool
+) -> None:
     def failing() -> Any:
         yield {"key": "k", "value": 1}
-        raise LookupError("the database is gone")
+        raise kind("the database is gone")
 
     async def work() -> None:
         emulator = in_memory()
         async with client_of(emulator) as client:
-            with pytest.raises(LookupError, match="the database is gone"):
-                await client.set_many(arriving(failing()) if is_async else failing())
+            with pytest.raises(kind, match="the database is gone"):
+                async with asyncio.timeout(20):
+                    await client.set_many(arriving(failing()) if is_async else failing())
         assert await _stored(emulator, "k") == {"k": 1}
 
     run(work())
