@@ -14,7 +14,7 @@ from kvsctl.emulator.callers import (
     lister_of,
 )
 from kvsctl.emulator.page import answers
-from kvsctl.emulator.refusals import Refusal, other_method, unauthorized
+from kvsctl.emulator.refusals import Refusal, malformed, other_method, unauthorized
 from kvsctl.emulator.web.admin import AdminTarget, administer, check_admin
 from kvsctl.emulator.web.bodies import Receive, Scope, read_body
 from kvsctl.emulator.web.routes import (
@@ -84,6 +84,9 @@ async def answer_beside(
 
 async def _control(emulator: Target, scope: Scope, receive: Receive) -> Response:
     action, method = scope["path"].removeprefix(ADMIN_PREFIX), scope["method"]
+    if scope.get("query_string") and (method, action) != ("GET", "export"):
+        # Ignored, `reset?installation=ID` would delete the records of all installations.
+        raise malformed("Only GET export takes parameters in its URL; reset takes them in its body")
     if (method, action) in TRANSFERS:
         return await transfer(emulator, action, scope, receive)
     body = await read_body(receive, emulator.options.limits.batch_bytes, emulator.options)

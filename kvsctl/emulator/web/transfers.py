@@ -37,9 +37,9 @@ async def transfer(emulator: AdminTarget, action: str, scope: Scope, receive: Re
 
 
 def _export(emulator: AdminTarget, query: bytes, receive: Receive) -> Response:
-    parameters = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
-    installation = parameters.pop("installation", None)
-    if parameters or installation == "":
+    parameters = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    installation = dict(parameters).get("installation")
+    if installation == "" or len(parameters) != (installation is not None):
         raise malformed("export takes one parameter, installation, and it must not be empty")
     export = Export(emulator.service, installation)
     return Response(content_type=LINES_TYPE, parts=_parts(emulator, export, receive))

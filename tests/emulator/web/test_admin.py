@@ -51,6 +51,14 @@ def test_a_malformed_installation_resets_nothing(client: EmulatorClient, wrong: 
     assert keys(client) == ["a"]
 
 
+@pytest.mark.parametrize("action", ["reset", "snapshot", "restore", "import", "export", "clock"])
+def test_parameters_that_would_be_ignored_are_refused(client: EmulatorClient, action: str) -> None:
+    client.ok("/v1/set", {"key": "a", "value": 1})
+    refused = client.refused(f"/_emulator/{action}?installation=other", {})
+    assert refused == (400, "INVALID_REQUEST")
+    assert keys(client) == ["a"]
+
+
 def test_snapshots_can_be_restored(open_client: OpenClient) -> None:
     client = open_client(entities=ENTITIES)
     assert act(client, "snapshot", {"name": "empty"}) == {"name": "empty", "records": 0}

@@ -169,7 +169,10 @@ def test_records_that_are_written_meanwhile_are_in_an_export_once(
     assert [(one["key"], one["value"]) for one in rest] == [(key, 2) for key in "cdefg"]
 
 
-@pytest.mark.parametrize("query", ["?instalation=x", "?installation=", "?installation=a&x=1"])
+@pytest.mark.parametrize(
+    "query",
+    ["?instalation=x", "?installation=", "?installation=a&x=1", "?installation=a&installation=b"],
+)
 def test_a_mistyped_export_is_refused(client: EmulatorClient, query: str) -> None:
     response = client.request("GET", f"/_emulator/export{query}")
     assert (response.status_code, response.json()["code"]) == (400, "INVALID_REQUEST")
