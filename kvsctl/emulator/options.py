@@ -5,7 +5,7 @@ Each default is the behaviour that the contract names.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -65,10 +65,20 @@ def is_sendable(secret: str) -> bool:
     return bool(secret) and secret == secret.strip() and all(" " <= one <= "~" for one in secret)
 
 
+def shared_by(tokens: Sequence[Token]) -> tuple[str, str] | None:
+    """Return two installations that have the same token, which could open only one; else None."""
+    owners: dict[str, str] = {}
+    for one in tokens:
+        owner = owners.setdefault(one.secret, one.installation)
+        if owner != one.installation:
+            return owner, one.installation
+    return None
+
+
 class EmulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The settings of one emulator. They do not change while it runs.
 
-    Raise ValueError for a token that no caller could send.
+    Raise ValueError for a token that no caller could send, and for one of two installations.
     """
 
     def __post_init__(self) -> None:
@@ -79,6 +89,8 @@ class EmulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
         for name, secret in secrets:
             if not is_sendable(secret):
                 raise ValueError(f"{name}: a token must be printable ASCII and not empty")
+        if two := shared_by(self.tokens):
+            raise ValueError(f"tokens: {two[0]} and {two[1]} have the same token")
 
     def __repr__(self) -> str:
         """Return what differs from the defaults, without the admin token."""

@@ -94,6 +94,13 @@ def test_a_token_binds_only_if_it_is_configured() -> None:
     assert bound_installation(OTHER, EmulatorOptions()) is None
 
 
+def test_a_token_of_two_installations_is_refused_without_showing_it() -> None:
+    tokens = (Token("s3cret", "a"), Token("other", "a"), Token("s3cret", "b"))
+    with pytest.raises(ValueError, match=r"^tokens: a and b have the same token$"):
+        EmulatorOptions(tokens=tokens)
+    EmulatorOptions(tokens=(*tokens[:2], tokens[0]))
+
+
 @pytest.mark.parametrize("secret", ["", " ", "t ", "\u00e9", "a\nb", "\x7f"])
 def test_a_token_that_no_caller_can_send_is_refused(secret: str) -> None:
     for name, options in (

@@ -231,6 +231,10 @@ def test_what_cannot_be_served_is_said(kvsctl: Command, tmp_path: Path) -> None:
     for words in (["--token", "é"], ["--token", "i=a\tb"], ["--admin-token", "é"]):
         shown = kvsctl("serve", "--port", "0", *words, status=2).err.decode()
         assert f"{words[0]}: the token has other characters than visible ASCII" in shown
+    words = ["--token", "a=s3cret", "--token", "b=s3cret"]
+    shown = kvsctl("serve", "--port", "0", *words, status=2).err.decode()
+    assert "--token: a and b have the same token" in shown
+    assert "s3cret" not in shown
 
 
 def test_each_option_reaches_the_emulator() -> None:

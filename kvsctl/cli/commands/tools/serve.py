@@ -1,5 +1,6 @@
 """`kvsctl serve`: run the emulator as an HTTP server."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from kvsctl.cli.option_groups import Given, takes
@@ -157,7 +158,7 @@ def _emulator_options(
     return EmulatorOptions(
         limits=DEFAULT_LIMITS._replace(**_limits(open_points, profile)),
         **_switches(open_points, profile),
-        tokens=tuple(map(_token, serving.token)),
+        tokens=_tokens(serving.token),
         accepts_proxy_header=serving.accept_proxy_header,
         admin_token=_admin_token(serving.admin_token),
         installations=tuple(serving.installation),
@@ -198,6 +199,19 @@ def _switches(open_points: OpenOptions, profile: "Profile | None") -> dict[str, 
         switches["query_lag_seconds"] = switches.pop("query_lag")
     codes = [*switches.get("refuse_batch_for", ()), *open_points.refuse_batch_for]
     return switches | {"refuse_batch_for": frozenset(codes)}
+
+
+def _tokens(given: Sequence[str]) -> "tuple[Token, ...]":
+    from kvsctl.emulator.options import shared_by
+    from kvsctl.errors import UsageError
+
+    tokens = tuple(map(_token, given))
+    if two := shared_by(tokens):
+        raise UsageError(
+            f"--token: {two[0]} and {two[1]} have the same token",
+            "Give each installation a token of its own.",
+        )
+    return tokens
 
 
 def _token(given: str) -> "Token":
