@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 from kvsctl.cli.completion.offers import Offer, offer
@@ -36,11 +37,16 @@ def words_of(
     return words[:-1], words[-1].removesuffix(_CURSOR) if words else ""
 
 
-def _split(line: str) -> list[str]:
-    """Return the words of a line, the last of which can have an unclosed quote."""
+def _lexer(line: str) -> shlex.shlex:
     lexer = shlex.shlex(line, posix=True)
     lexer.whitespace_split = True
     lexer.commenters = ""
+    return lexer
+
+
+def _split(line: str) -> list[str]:
+    """Return the words of a line, of which the last may lack the end of a quotation."""
+    lexer = _lexer(line)
     words: list[str] = []
     try:
         words.extend(iter(lexer.get_token, None))
@@ -49,12 +55,22 @@ def _split(line: str) -> list[str]:
     return words
 
 
+def _open_quote(line: str) -> str:
+    """Return the quotation mark that a line does not close; "" if there is none."""
+    for quote in ("", "'"):
+        with suppress(ValueError):
+            list(_lexer(line + _CURSOR + quote))
+            return quote
+    return '"'
+
+
 def answer(shell: str, offered: Offer, current: str, environ: Mapping[str, str]) -> str:
     """Return the lines that the script of a shell reads: see `scripts`."""
     shown = [one for one in offered.values if one.name.isprintable()]
     if shell == "bash":
         cut = _bash_cut(offered.prefix, current, environ.get("_KVSCTL_WORD", current))
-        values = [shlex.quote(f"{offered.prefix}{one.name}"[cut:]) for one in shown]
+        quote = _open_quote(environ.get("_KVSCTL_LINE", ""))
+        values = [_bash_quoted(f"{offered.prefix}{one.name}"[cut:], quote) for one in shown]
     elif shell == "zsh":
         values = [_with_summary(_escaped(one.name), ":", one.summary) for one in shown]
     else:
@@ -65,6 +81,15 @@ def answer(shell: str, offered: Offer, current: str, environ: Mapping[str, str])
 def _bash_cut(prefix: str, current: str, word: str) -> int:
     """Return how many characters of a value Bash takes for earlier words and does not replace."""
     return len(current) - len(word) if current.endswith(word) else len(prefix)
+
+
+def _bash_quoted(value: str, quote: str) -> str:
+    """Return a value as it is written after an opened quotation mark, which Bash closes itself."""
+    if quote == "'":
+        return value.replace("'", "'\\''")
+    if quote == '"':
+        return "".join(f"\\{one}" if one in '\\"$`' else one for one in value)
+    return shlex.quote(value)
 
 
 def _with_summary(value: str, separator: str, summary: str) -> str:

@@ -43,7 +43,12 @@ app:
         attributes:
           name: {type: string}
 """
-_CONFIG: Final = '[targets.staging]\nurl = "https://staging.example"\n'
+_CONFIG: Final = """\
+[targets.staging]
+url = "https://staging.example"
+[targets."the second"]
+url = "https://second.example"
+"""
 
 
 def _marked(name: str) -> object:
@@ -81,6 +86,8 @@ def test_all_that_can_be_named_is_completed(shell: Shell) -> None:
         "journal sh": "journal show",
         "get -t sta": "get -t staging",
         "get --target=sta": "get --target=staging",
+        'get -t "st': 'get -t "staging"',
+        'get -t "the sec': 'get -t "the second"',
         "diff --from sta": "diff --from staging",
         "set --entity us": "set --entity users",
         "set --format ts": "set --format tsv",
@@ -95,6 +102,10 @@ def test_files_are_completed_where_they_belong_and_nowhere_else(shell: Shell) ->
         "set -f dat": "set -f data.jsonl",
         "set --file=dat": "set --file=data.jsonl",
         "set -f my": "set -f my\\ file.csv",
+        "set -f my\\ f": "set -f my\\ file.csv",
+        'set -f "my f': 'set -f "my file.csv"',
+        "set -f ~/dat": "set -f ~/data.jsonl",
+        "bridge init ~/app": "bridge init ~/application",
         "verify dat": "verify data.jsonl",
         "bridge init app": "bridge init application",
         "bridge init dat": "bridge init dat",

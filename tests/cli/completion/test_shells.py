@@ -64,6 +64,23 @@ def test_bash_gets_what_follows_the_end_of_a_word_of_its_own(
     assert answer("bash", offer, current, {"_KVSCTL_WORD": word}).splitlines()[2:] == [value]
 
 
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("kvsctl get -t ", """'it'"'"'s $5'"""),
+        ("kvsctl get -t i\\", """'it'"'"'s $5'"""),
+        ('kvsctl get "a b" -t ', """'it'"'"'s $5'"""),
+        ("kvsctl get -t 'i", "it'\\''s $5"),
+        ('kvsctl get -t "i', "it's \\$5"),
+        ("""kvsctl get "'" -t "i""", "it's \\$5"),
+    ],
+)
+def test_bash_gets_a_value_as_the_quotation_needs_it(line: str, value: str) -> None:
+    offer = Offer("values", [Name("it's $5")])
+    lines = answer("bash", offer, "", {"_KVSCTL_LINE": line}).splitlines()
+    assert lines[2:] == [value]
+
+
 def test_a_name_that_a_terminal_would_obey_is_not_offered() -> None:
     offer = Offer("values", [Name("a\x1b[31m"), Name("b\nc"), Name("ok")])
     assert answer("fish", offer, "", {}).splitlines()[2:] == ["ok"]
