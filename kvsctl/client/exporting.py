@@ -63,7 +63,13 @@ async def export_to_file(
         records = RecordOutput(manifest.over(sink, None), form, is_ordered=False)
         printed = Printed(records, sink, place, manifest)
         everyone: list[Listener] = [collector.tally, collector, records, *listeners]
-        run = _listing(session, covered, everyone, lambda: printed.pressure())
+
+        def pressure() -> Pressure:
+            if sink.broken is not None:
+                run.stop()
+            return printed.pressure()
+
+        run = _listing(session, covered, everyone, pressure)
         waking.run = run
         with session.working(run):
             error = await run.work()

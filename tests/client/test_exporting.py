@@ -1,6 +1,7 @@
 """Exports through the library: to a file, to a folder and as lines."""
 
 import asyncio
+import errno
 import gzip
 import json
 import os
@@ -287,3 +288,26 @@ def test_a_copy_of_a_store_is_made_of_lines(tmp_path: Path) -> None:
             assert copy.set_many(map(json.loads, lines)).succeeded == len(_RECORDS)
             (expiring,) = copy.export_lines("expiring")
     assert b"expireTime" in expiring
+
+
+@pytest.mark.parametrize("name", ["backup.jsonl", "backup.jsonl.gz"])
+def test_a_full_disk_ends_an_export_and_leaves_the_earlier_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    path = tmp_path / name
+    path.write_text("earlier")
+
+    def full(fd: int, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    async def work() -> None:
+        async with client_of(await _filled()) as client:
+            monkeypatch.setattr("kvsctl.files.sinks.write_all", full)
+            with pytest.raises(StreamError, match="No space left on device") as caught:
+                async with asyncio.timeout(20):
+                    await client.export(path)
+            assert caught.value.result.succeeded == 0
+            assert session_of(client).is_idle
+
+    run(work())
+    assert path.read_text() == "earlier"
