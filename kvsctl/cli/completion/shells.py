@@ -45,7 +45,7 @@ def _lexer(line: str) -> shlex.shlex:
 
 
 def _split(line: str) -> list[str]:
-    """Return the words of a line, of which the last may lack the end of a quotation."""
+    """Return the words of a line, the last of which can have an unclosed quote."""
     lexer = _lexer(line)
     words: list[str] = []
     try:
