@@ -15,7 +15,7 @@ from kvsctl.files.sinks import ByteSink
 from kvsctl.jobs.cleanup.spool import spool_memory
 from kvsctl.jobs.connect import Carriers
 from kvsctl.jobs.installations.job import InstallationsJob
-from kvsctl.jobs.job import BatchJob, JobEnd, KeptEnd
+from kvsctl.jobs.job import BatchJob, JobEnd, KeptEnd, Schedule
 from kvsctl.jobs.runner import Among, Interrupts, run_job
 from kvsctl.report.console import Environment
 from kvsctl.report.installations.ends import InstallationEnd, counts_of
@@ -138,16 +138,21 @@ async def _verified(part: BatchJob, verification: "Verification", around: Around
 
 def _part_of(job: BatchJob, around: Around) -> BatchJob:
     """Return a job that asks nothing, as its question was answered, and ends with the others."""
-    ends_at = around.ends_at
-    schedule = replace(job.schedule, lock_path=None, spent_seconds=0.0)
-    if ends_at < math.inf:
-        seconds_left = math.ceil(ends_at - asyncio.get_running_loop().time())
-        schedule = replace(schedule, max_duration_seconds=max(1, seconds_left))
     return replace(
         job,
         plan=replace(job.plan, shared_window=around.window),
-        schedule=schedule,
+        schedule=schedule_of_part(job, around.ends_at),
         confirmed_target=job.target.name,
         question=None,
         has_consent=None if job.has_consent is None else True,
     )
+
+
+def schedule_of_part(job: BatchJob, ends_at: float) -> Schedule:
+    """Return the schedule of a job that ends with the others, and for which a lock is held."""
+    schedule = replace(job.schedule, lock_path=None, spent_seconds=0.0)
+    if ends_at == math.inf:
+        return schedule
+    left = max(1, math.ceil(ends_at - asyncio.get_running_loop().time()))
+    whole = schedule.max_duration_seconds or left
+    return replace(schedule, max_duration_seconds=whole, spent_seconds=float(whole - left))

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from kvsctl.jobs.cron.time_limit import TimeLimit, starting_over
+from kvsctl.jobs.cron.time_limit import TimeLimit, Untouched, starting_over
+from kvsctl.jobs.installations.part import schedule_of_part
 from kvsctl.jobs.job import BatchJob, Journalling, Schedule
 from kvsctl.model import Verb
 from tests.jobs.test_runner import job
@@ -44,6 +45,28 @@ def test_a_run_is_ended_once_when_the_time_since_the_start_is_up(
 
     expected = "work is left: the time of --max-duration 55m is up" if ended_at else None
     assert run_virtual(work()) == (ended_at, expected)
+
+
+def test_one_of_several_ends_with_all_of_them_and_names_the_time_that_was_given(
+    tmp_path: Path,
+) -> None:
+    async def work() -> tuple[list[float], list[str]]:
+        run, ends_at = _Run(), asyncio.get_running_loop().time() + 3300
+        await asyncio.sleep(3000)
+        part = _limited(tmp_path, 3300)
+        limit = TimeLimit.of(replace(part, schedule=schedule_of_part(part, ends_at)))
+        with limit.stopping(run):
+            await asyncio.sleep(400)
+        left = limit.work_left()
+        untouched = limit.ended_before(Untouched("the end", "nothing was done", ""), None)
+        return run.ended_at, [error.message for error in (left, untouched) if error is not None]
+
+    ended_at, messages = run_virtual(work())
+    assert ended_at == [3300.0]
+    assert messages == [
+        "work is left: the time of --max-duration 55m is up",
+        "the time of --max-duration 55m was up before the end: nothing was done",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """A sync of several installations: compare all of them with the source, ask once, then write."""
 
 import asyncio
-import math
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -21,7 +20,7 @@ from kvsctl.jobs.cron.time_limit import TimeLimit
 from kvsctl.jobs.installations.cleaning import RecentPacers
 from kvsctl.jobs.installations.consent import InstallationsQuestion, largest_of
 from kvsctl.jobs.installations.job import InstallationsJob
-from kvsctl.jobs.installations.part import Around, PartEnd, work_on
+from kvsctl.jobs.installations.part import Around, PartEnd, schedule_of_part, work_on
 from kvsctl.jobs.job import BatchJob, JobEnd
 from kvsctl.jobs.progress.showing import showing_progress
 from kvsctl.jobs.question import Question
@@ -148,8 +147,8 @@ class Syncing:
             shared_window=around.window,
         )
         store = StoreSide(part.target, plan, part.allow_http, part.timeout_seconds)
-        left = around.ends_at - asyncio.get_running_loop().time()
-        limit = TimeLimit(None if left == math.inf else max(1, math.ceil(left)))
+        schedule = schedule_of_part(part, around.ends_at)
+        limit = TimeLimit(schedule.max_duration_seconds, spent_seconds=schedule.spent_seconds)
         pacer = pacer_of(plan.pace)
         shown = showing_progress(
             around.environment, found.installation, part.reporting, tally, plan
