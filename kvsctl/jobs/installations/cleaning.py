@@ -100,7 +100,10 @@ class Cleaning:
 
         pacer = pacer_of(self._template.plan.pace)
         line, end = await work_on(target, job, around, lambda part: counting_job(part, note), pacer)
-        end = None if end is None or end.tally is None else _requests_only(end, end.tally)
+        whole, end = (
+            end,
+            None if end is None or end.tally is None else _requests_only(end, end.tally),
+        )
         if line.exit_code != ExitStatus.OK or not counted:
             self._unlisted += 1
             for _, listed in counted:
@@ -110,8 +113,11 @@ class Cleaning:
         self._found[line.installation] = found
         self._keep_listing(found, listed, job)
         self._pacers.keep(found.installation, pacer)
-        exit_code = None if self._is_to_change(found) else int(ExitStatus.OK)
-        return PartEnd(_with_counts(InstallationEnd(found.installation, exit_code), end), end)
+        if self._is_to_change(found):
+            return PartEnd(_with_counts(InstallationEnd(found.installation, None), end), end)
+        # What is left alone in it, as undecided, is not counted later.
+        done = InstallationEnd(found.installation, int(ExitStatus.OK))
+        return PartEnd(_with_counts(done, whole), whole)
 
     def _is_to_change(self, found: Counted) -> bool:
         """Return whether to work on an installation: even one without records may have to fail."""

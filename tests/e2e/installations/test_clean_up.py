@@ -260,3 +260,28 @@ def test_listings_that_take_longer_than_the_time_change_nothing(kvsctl: Command)
         b"kvsctl: the time of --max-duration 2s was up before all installations were listed: "
         b"nothing was deleted\nThe same command starts over: give it more time.\n"
     ), ended.err
+
+
+@pytest.mark.parametrize("limit", [(), ("--max-delete", "9")])
+@pytest.mark.parametrize("command", ["delete", "clean"])
+def test_what_is_undecided_counts_where_nothing_is_changed(
+    kvsctl: Command, tmp_path: Path, command: str, limit: tuple[str, ...]
+) -> None:
+    rules = tmp_path / "rules.toml"
+    most = "max_delete = 9\n" if limit else ""
+    rules.write_text(
+        f'[[rules]]\nname = "old"\nall = true\nwhere = "value.n"\naction = "delete"\n{most}',
+        "utf-8",
+    )
+    words = ["delete", "--all", "--where", "value.n", *limit]
+    if command == "clean":
+        words = ["clean", "-f", str(rules)]
+    with container(kvsctl, ["a", "b"]) as inside:
+        inside("set", *ALL, "u=1", "v=2", 'kept={"n":false}', status=0)
+        inside("set", "-t", "container", "--installation", "b", 'old={"n":true}', status=0)
+        report = inside(*words, *ALL, "--yes", "--json", status=0).report
+    lines = lines_by_name(report)
+    assert (report["skipped_by"], report["succeeded"]) == ({"undecided": 4}, 1)
+    assert [lines[name]["skipped"] for name in "ab"] == [2, 2]
+    if command == "clean":
+        assert report["rules"][0]["skipped_by"] == {"undecided": 4}
