@@ -1,5 +1,6 @@
 """Send batch requests and queries. One call is one request: no retry, no sleep, no redirect."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
@@ -279,6 +280,12 @@ class StoreClient:
         except CarrierError as error:
             elapsed = self._monotonic() - started
             return _Sent(None, fault_of(error, self._timeout_seconds), elapsed, token)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # It would pass for the end of this task, and a part of a listing for the whole.
+            raise RuntimeError("the transport raised CancelledError") from error
         elapsed = self._monotonic() - started
         trace_id: str | None = None
         for name in _TRACE_HEADERS:

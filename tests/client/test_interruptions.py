@@ -260,6 +260,43 @@ def test_an_exception_that_takes_no_note_is_raised_itself(kind: type[Exception])
     assert caught.value is error
 
 
+class _Cancelled:
+    """A carrier that waits for something that was cancelled, after so many `answers`."""
+
+    def __init__(self) -> None:
+        self._carrier = in_process(URL, in_memory(), 30)
+        self.host, self.proxy = self._carrier.host, self._carrier.proxy
+        self.answers = 1000
+
+    async def request(self, *request: Any) -> CarrierAnswer:
+        self.answers -= 1
+        if self.answers < 0:
+            raise asyncio.CancelledError
+        return await self._carrier.request(*request)
+
+    async def aclose(self) -> None:
+        await self._carrier.aclose()
+
+
+@pytest.mark.parametrize("name", ["set_many", "get_many", "scan", "export_lines", "verify"])
+def test_a_transport_that_was_cancelled_ends_the_call(name: str) -> None:
+    keys = [f"k{number:03}" for number in range(250)]
+    records = [{"key": key, "value": 1} for key in keys]
+    calls: dict[str, Callable[[Client], Any]] = {
+        "set_many": lambda client: client.set_many(records),
+        "get_many": lambda client: [*client.get_many(keys)],
+        "scan": lambda client: [*client.scan()],
+        "export_lines": lambda client: [*client.export_lines()],
+        "verify": lambda client: client.set_many(records[:25], verify=True),
+    }
+    carrier = _Cancelled()
+    with Client(URL, transport=carrier) as client:
+        assert client.set_many(records).succeeded == 250
+        carrier.answers = 1
+        with pytest.raises(RuntimeError, match=r"^the transport raised CancelledError$"):
+            calls[name](client)
+
+
 def test_a_cancelled_read_ends_its_requests() -> None:
     async def work() -> None:
         asked = asyncio.Event()
