@@ -78,7 +78,7 @@ def mended(url: str) -> str:
     if _is_left_alone(url):
         return url.rstrip("/")
     start, slashes, rest = url.partition("://")
-    if not slashes:
+    if not slashes or not rest.strip("/"):
         return url.rstrip("/")
     host, *parts = rest.rstrip("/").split("/")
     before = None

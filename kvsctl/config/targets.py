@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import structs
 
-from kvsctl.config.base_urls import container_base_url, require_base_url
+from kvsctl.config.base_urls import container_base_url, require_base_url, shown_url
 from kvsctl.config.built_in import BUILT_IN
 from kvsctl.config.file import ConfigFile, Place, Section, local_database, place_text
 from kvsctl.config.sections import BRIDGE, check_names, check_section
@@ -94,7 +94,9 @@ class Target(msgspec.Struct, frozen=True):
             return self.shown_as
         if self.local_path is not None:
             return f"{self.name} ({self.local_path})"
-        return str(self.url) if self.name == self.url else f"{self.name} ({self.url})"
+        # A URL with a password is refused, but only when it is used.
+        url = shown_url(str(self.url))
+        return url if self.name == self.url else f"{self.name} ({url})"
 
     def is_same_store(self, other: "Target") -> bool:
         """Return whether both are certainly the same store.

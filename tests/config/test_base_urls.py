@@ -46,6 +46,7 @@ def test_what_requests_add_is_refused_with_the_right_url(added: str) -> None:
         "https://x.example.org/v2",
         "https://x.example.org/forge/storage",
         "not a url/v1/get",
+        "http://",
         "https://user:secret@x.example.org/v1",
         "https://x.example.org/v1?token=secret",
     ],

@@ -196,6 +196,13 @@ def test_display_names_the_target_and_where_it_is() -> None:
     assert Target("https://f", url="https://f").display == "https://f"
 
 
+@pytest.mark.parametrize("url", ["https://me:sekrit@f", "https://f?token=sekrit"])
+def test_display_shows_nothing_secret_of_a_url_that_will_be_refused(url: str) -> None:
+    for target in (Target("forge", url=url), Target(url, url=url)):
+        assert "sekrit" not in target.display
+        assert "https://" in target.display
+
+
 def test_the_file_is_read_from_where_it_is_said_to_be(tmp_path: Path) -> None:
     path = tmp_path / "kvsctl" / "config.toml"
     path.parent.mkdir()
