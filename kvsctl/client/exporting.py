@@ -146,6 +146,8 @@ def _place(given: str | PathLike[str], target: Target, moment: datetime) -> Path
 
     Files that the target uses, such as its token file, are refused.
     """
+    if not os.fspath(given):
+        raise UsageError("path: empty file name", "Give the file, or a folder such as '.'.")
     path = Path(given)
     if os.fspath(given).endswith(_SEPARATORS) and not path.is_dir():
         raise UsageError(f"cannot export to {given}: there is no such folder", "Create it first.")

@@ -311,3 +311,17 @@ def test_a_full_disk_ends_an_export_and_leaves_the_earlier_one(
 
     run(work())
     assert path.read_text() == "earlier"
+
+
+def test_an_empty_file_name_is_not_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    async def work() -> None:
+        async with client_of(await _filled()) as client:
+            with pytest.raises(UsageError, match="path: empty file name"):
+                await client.export("")
+
+    run(work())
+    assert list(tmp_path.iterdir()) == []
