@@ -100,7 +100,12 @@ class AsyncClient:
         """
         access = Access(allow_http, metadata, confirm, transport)
         client = cls.__new__(cls)
-        client._begin(Opening.of_target(name, installation, access, settings, environ))
+        try:
+            opening = Opening.of_target(name, installation, access, settings, environ)
+        except KvsctlError as error:
+            in_python(error)
+            raise
+        client._begin(opening)
         return client
 
     def _begin(self, opening: Opening) -> None:

@@ -8,13 +8,15 @@ from kvsctl.errors import KvsctlError
 
 _TRUE: Final = frozenset({"allow_http", "consistent", "ignore_manifest"})
 """The arguments that are options without a value."""
-_ARGUMENTS: Final = _TRUE | Settings.__annotations__.keys()
+_ARGUMENTS: Final = _TRUE | {"installation"} | Settings.__annotations__.keys()
 _PHRASES: Final = {
     "KVSCTL_TOKEN, --token-file or --token-command": "the argument token, or the target's section",
     "Set KVSCTL_TOKEN, or use --token-file or --token-command.": (
         "Give the argument token, or name a token_file or token_command in the target's section."
     ),
     "With --ignore-manifest, set reads": "With ignore_manifest=True, diff reads",
+    "Use -t container": "Choose the target container",
+    "Give a value, or remove the option.": "Give a value, or leave it out.",
     "Run the same command again": "Call it again",
     "Run the command again": "Call it again",
 }

@@ -9,13 +9,13 @@ from kvsctl import AsyncClient, Client
 from kvsctl.client.wording import _ARGUMENTS, in_python
 from kvsctl.errors import KvsctlError, TargetError, UsageError
 from kvsctl.service.transport.in_process import in_process
-from tests.client.clients import URL, in_memory
+from tests.client.clients import URL, environ_of, in_memory
 
 
 def test_every_argument_that_is_named_exists() -> None:
     names = {
         name
-        for method in (Client, AsyncClient, Client.diff, Client.export)
+        for method in (Client, AsyncClient, Client.from_target, Client.diff, Client.export)
         for name in inspect.signature(method).parameters
     }
     settings = inspect.get_annotations(Client.__init__)["settings"]
@@ -73,3 +73,14 @@ def test_a_store_that_is_closed_meanwhile_leaves_no_word_on_stderr(
         with pytest.raises(TargetError):
             list(client.scan())
     assert not caplog.records
+
+
+@pytest.mark.parametrize("installation", ["", "acme"])
+def test_an_installation_that_cannot_be_chosen_is_named_as_the_argument(
+    tmp_path: Path, installation: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        Client.from_target("local", installation=installation, environ=environ_of(tmp_path))
+    assert caught.value.message.startswith("installation ")
+    assert "option" not in str(caught.value.hint)
+    assert "-t " not in str(caught.value.hint)
