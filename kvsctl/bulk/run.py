@@ -171,6 +171,7 @@ class Run:
         counts like one before it.
         """
         self._stopping.run_out_of_time()
+        self._sender.run_out_of_time()
         self.wake()
 
     def abort(self) -> None:

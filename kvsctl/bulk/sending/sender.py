@@ -24,6 +24,8 @@ class Sender:
     def __init__(self, run: RunState) -> None:
         self._run = run
         self._is_prepared = False
+        self._preparing: set[asyncio.Task[None]] = set()
+        self._is_out_of_time = False
         self._was_answered = False
         self._last_fault: Fault | None = None
         self._question: asyncio.Task[Answer] | None = None
@@ -114,14 +116,29 @@ class Sender:
         This is not part of the call: a batch that is cut off meanwhile was not sent.
         """
         run = self._run
+        preparing = asyncio.create_task(run.service.prepare())
+        self._preparing.add(preparing)
         try:
-            await run.service.prepare()
+            await preparing
+        except CancelledError:
+            if not self._is_out_of_time:
+                raise
+            run.queue.resend(batch, run.now())
+            return False
         except CredentialsError as error:
             run.queue.resend(batch, run.now())
             run.stop(error)
             return False
+        finally:
+            self._preparing.discard(preparing)
         self._is_prepared = True
         return True
+
+    def run_out_of_time(self) -> None:
+        """Wait no longer for the first token."""
+        self._is_out_of_time = True
+        for preparing in self._preparing:
+            preparing.cancel()
 
     async def _kept(self, batch: Batch) -> bool:
         """Wait until the keeper has saved what was read of the records. If it fails, end the run.

@@ -13,6 +13,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -22,6 +23,7 @@ from kvsctl.errors import CredentialsError, UsageError
 from kvsctl.service.auth.lifetime import due_again_at, due_at, end_of
 from kvsctl.service.auth.terminal_use import lent
 from kvsctl.service.auth.token_output import (
+    Leash,
     TooMuchOutputError,
     command_bytes,
     file_bytes,
@@ -197,10 +199,11 @@ class TokenCommand(msgspec.Struct, frozen=True):
         """See TokenSource."""
         return True
 
-    def read(self) -> Secret:
+    def read(self, leash: Leash | None = None) -> Secret:
         """Return the token: the only line that the command prints.
 
-        Raise CredentialsError if the command fails, hangs or prints anything else.
+        Raise CredentialsError if the command fails, hangs or prints anything else. `leash` can end
+        it earlier.
         """
         program = ""
         try:
@@ -209,7 +212,7 @@ class TokenCommand(msgspec.Struct, frozen=True):
                 raise CredentialsError("token command is empty", _COMMAND_HINT)
             program = f' "{words[0]}"'
             with lent():
-                status, text = command_bytes(words, self.timeout_seconds)
+                status, text = command_bytes(words, self.timeout_seconds, leash)
         except TooMuchOutputError:
             raise _too_much(self.name, _COMMAND_HINT) from None
         except subprocess.TimeoutExpired:
@@ -329,7 +332,7 @@ class Credentials:
         """Read the source. After a failure, raise it again instead of reading once more."""
         if self._failure is None:
             try:
-                self._take(await in_daemon_thread(source.read), source, now)
+                self._take(await _read_from(source), source, now)
             except CredentialsError as error:
                 self._failure = error
         if self._failure is not None:
@@ -339,7 +342,7 @@ class Credentials:
         """Read the source before the token ends. The old token stays if that gives no other."""
         token = self._token
         with suppress(CredentialsError):  # a refusal will ask again, and then fail
-            token = await in_daemon_thread(source.read)
+            token = await _read_from(source)
         if token is not None and token != self._token:
             self._take(token, source, now)
         else:
@@ -349,6 +352,18 @@ class Credentials:
         self._token = token
         self.ends_at = end_of(token.reveal())
         self.due_at = due_at(self.ends_at, now) if source.may_change else math.inf
+
+
+async def _read_from(source: TokenSource) -> Secret:
+    """Read the source in a thread. If this is cancelled, end a command."""
+    if not isinstance(source, TokenCommand):
+        return await in_daemon_thread(source.read)
+    leash = Leash()
+    try:
+        return await in_daemon_thread(partial(source.read, leash))
+    except asyncio.CancelledError:
+        leash.end()
+        raise
 
 
 def bearer(token: Secret) -> Mapping[str, str]:

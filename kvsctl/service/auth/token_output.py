@@ -23,14 +23,43 @@ def file_bytes(path: Path) -> bytes:
         return _bounded(opened.read(MAX_TOKEN_BYTES + 1))
 
 
-def command_bytes(words: Sequence[str], timeout_seconds: float) -> tuple[int, bytes]:
+class Leash:
+    """Lets another thread end a command: see `command_bytes`."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._is_over = False
+
+    def started(self, words: Sequence[str]) -> "subprocess.Popen[bytes]":
+        """Start a command. Raise subprocess.TimeoutExpired after `end`."""
+        with self._lock:
+            if self._is_over:
+                raise subprocess.TimeoutExpired(words, 0)
+            self._process = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+            )
+            return self._process
+
+    def end(self) -> None:
+        """Kill the command if it runs, and start none any more."""
+        with self._lock:
+            self._is_over = True
+            if self._process is not None:
+                self._process.kill()
+
+
+def command_bytes(
+    words: Sequence[str], timeout_seconds: float, leash: Leash | None = None
+) -> tuple[int, bytes]:
     """Run a command and return its exit code and its stdout. Kill it if it does not end in time.
 
-    Raise OSError or ValueError if it cannot be run, TooMuchOutputError if it prints too much, and
-    subprocess.TimeoutExpired if it, or a child that keeps its stdout open, does not end in time.
+    `leash` can end it earlier. Raise OSError or ValueError if it cannot be run, TooMuchOutputError
+    if it prints too much, and subprocess.TimeoutExpired if it, or a child that keeps its stdout
+    open, does not end in time.
     """
     ends = time.monotonic() + timeout_seconds
-    process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    process = (leash or Leash()).started(words)
     printed: list[bytes] = []
     # In a thread: a child may keep the pipe open for ever, and Windows cannot select on a pipe.
     reader = threading.Thread(target=_read, args=(process, printed), daemon=True)

@@ -3,7 +3,9 @@
 import json
 import os
 import subprocess
+import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from kvsctl.emulator import embedded
 from tests.support.commands.command import Command, records_file
 from tests.support.commands.server import served
+from tests.support.needs import IS_POSIX, only_on
 from tests.support.waiting import wait_until
 
 _MANY = [{"key": f"k{n:04}", "value": n} for n in range(350)]
@@ -192,3 +195,35 @@ def test_a_lock_is_a_file_of_its_own(kvsctl: Command, source: Path, tmp_path: Pa
 def test_a_dry_run_takes_no_lock(kvsctl: Command, tmp_path: Path) -> None:
     kvsctl("set", "-n", "-t", "local", "a=1", "--lock", tmp_path / "lock", status=0)
     assert not (tmp_path / "lock").exists()
+
+
+@only_on(IS_POSIX, "the token command is a script of sh")
+@pytest.mark.parametrize("verb", ["set", "list", "set many"])
+def test_a_token_command_is_ended_when_the_time_is_up(
+    kvsctl: Command, tmp_path: Path, verb: str
+) -> None:
+    script, pids, url = tmp_path / "token.sh", tmp_path / "pids", "http://127.0.0.1:9"
+    script.write_text(f"echo $$ >>'{pids}'\nexec sleep 50\n", "utf-8")
+    command = f"sh '{script}'"
+    words: tuple[str | Path, ...] = ("--url", url, "--token-command", command, "k=1")
+    if verb == "set many":
+        lines = [{"installation": one, "token_command": command} for one in ("a", "b")]
+        words = ("--url", url, "--installations-file", records_file(tmp_path / "i", lines), "k=1")
+    elif verb == "list":
+        words = words[:-1]
+    began = time.monotonic()
+    ended = kvsctl(verb.split()[0], *words, "--max-duration", "1s", status=75)
+    assert time.monotonic() - began < 20
+    assert b"work is left: the time of --max-duration 1s is up" in ended.err
+    begun = [int(one) for one in pids.read_text("utf-8").split()]
+    assert begun
+    for pid in begun:
+        wait_until(partial(_has_ended, pid))
+
+
+def _has_ended(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
