@@ -186,7 +186,7 @@ async def _carry_out(
         verbs: list[Verb] = []
         if approval is not None:
             with listeners.asking():
-                await approval.require(environment)
+                await approval.require(environment, listeners.tally.succeeded)
             verbs = approval.verbs
         error = await _send(
             job, verbs, credentials, listeners, change, interrupts, limit, environment, pacer, among

@@ -54,9 +54,12 @@ def done_by(rules: Iterable[CleanUpRule]) -> str:
     return done.pop() if len(done) == 1 else "changed"
 
 
-def refusal_of(rules: Iterable[CleanUpRule]) -> str:
-    """Return what to say of a clean-up that may not begin: `nothing was deleted`."""
-    return f"nothing was {done_by(rules)}"
+def refusal_of(rules: Iterable[CleanUpRule], done_before: int = 0) -> str:
+    """Return what to say of a clean-up that may not begin: `nothing was deleted`.
+
+    `done_before`: how many records earlier runs of the job have changed.
+    """
+    return f"nothing {'more ' if done_before else ''}was {done_by(rules)}"
 
 
 def excesses(rules: Sequence[CleanUpRule], found: Sequence[FoundByRule]) -> str:

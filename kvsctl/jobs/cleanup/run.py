@@ -21,7 +21,6 @@ from kvsctl.jobs.cleanup.consent import (
     name_of,
     notes_of,
     parts_of,
-    refusal_of,
 )
 from kvsctl.jobs.cleanup.gathering import Gathered
 from kvsctl.jobs.cleanup.plan import CleanUpPlan
@@ -66,7 +65,7 @@ class CleanUpRun(Survey):
     def untouched(self) -> Untouched | None:
         """See Stages."""
         if self._is_asking:
-            return Untouched("the question was answered", refusal_of(self._rules), ANSWER_IN_TIME)
+            return Untouched("the question was answered", self._nothing_done, ANSWER_IN_TIME)
         return super().untouched
 
     async def _work(self) -> None:
@@ -168,7 +167,7 @@ class CleanUpRun(Survey):
             return
         if is_first:
             hint = choose_fewer(self._job.target, self._covers, self._rules)
-            raise UsageError(f"{excess}: {refusal_of(self._rules)}", hint)
+            raise UsageError(f"{excess}: {self._nothing_done}", hint)
         raise WorkLeft(f"{excess}: records that were found later are left", RUN_AGAIN)
 
     def _question(self, gathered: Gathered) -> Question:
@@ -189,7 +188,7 @@ class CleanUpRun(Survey):
             sum(one.value_bytes for one in found),
             () if parts else [key for one in found for key in one.first_keys],
             notes,
-            refusal_of(rules),
+            self._nothing_done,
             parts,
         )
 

@@ -150,11 +150,16 @@ class Survey(Stages):
         return excesses(self._rules, found)
 
     @property
+    def _nothing_done(self) -> str:
+        """What to say if nothing may be changed, or nothing more in a resumed job."""
+        return refusal_of(self._rules, self._done_before)
+
+    @property
     def untouched(self) -> Untouched | None:
         """See Stages."""
         if self._is_listed:
             return None
-        return Untouched("the listing was finished", refusal_of(self._rules), MORE_TIME)
+        return Untouched("the listing was finished", self._nothing_done, MORE_TIME)
 
 
 def _listing_plan(plan: RunPlan) -> RunPlan:

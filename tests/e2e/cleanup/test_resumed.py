@@ -123,6 +123,18 @@ def test_out_of_time_is_work_left_and_the_next_run_does_the_rest(
     assert slow("list", "-q").out == b"keep\n"
 
 
+def test_what_refuses_the_rest_says_that_nothing_more_was_deleted(
+    slow: Command, emulator: Emulator, tmp_path: Path
+) -> None:
+    emulator.arm(read_faults("latency-ms=300,only=batch/delete"))
+    words: Words = ["delete", "--prefix", "tmp:", "-y", "-c", "1", "--journal", tmp_path / "j"]
+    slow(*words, "--max-duration", "2s", status=75)
+    emulator.arm(None)
+    refused = slow(*words, "--max-delete", "30", status=2)
+    assert b"and --max-delete is 30: nothing more was deleted" in refused.err
+    assert slow(*words, "--json", status=0).report["succeeded"] == _COUNT
+
+
 def test_failures_of_an_earlier_run_are_counted_once(
     kvsctl: Command, emulator: Emulator, tmp_path: Path
 ) -> None:

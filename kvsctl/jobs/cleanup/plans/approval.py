@@ -102,15 +102,18 @@ class PlanApproval:
         name = f"the plan {files[0]}" if files else "the plan on stdin"
         return self.count.refusal(self._most, what, f"{name} for {self._target.display}")
 
-    async def require(self, environment: Environment) -> None:
-        """Raise UsageError if the plan deletes too many records, or unless the user consents."""
-        if (refusal := self.refusal(UNCHANGED)) is not None:
+    async def require(self, environment: Environment, done_before: int) -> None:
+        """Raise UsageError if the plan deletes too many records, or unless the user consents.
+
+        `done_before`: how many records earlier runs of the job have changed.
+        """
+        what = "nothing more was changed" if done_before else UNCHANGED
+        if (refusal := self.refusal(what)) is not None:
             raise refusal
         if not (self._has_consent or not self.count.records):
-            await ask(self._question, environment)
+            await ask(self._question(what), environment)
 
-    @property
-    def _question(self) -> Question:
+    def _question(self, refusal: str) -> Question:
         count = self.count
         return Question(
             count.action,
@@ -119,5 +122,5 @@ class PlanApproval:
             None,
             self._first,
             count.notes,
-            UNCHANGED,
+            refusal,
         )
