@@ -22,6 +22,7 @@ from kvsctl.config.sections import BRIDGE
 from kvsctl.config.targets import Target, checked_installation
 from kvsctl.config.waiting import require_ready
 from kvsctl.errors import UsageError
+from kvsctl.jsontext import DuplicateMemberError, JsonTextError, raw_members
 
 _HINT: Final = (
     'Write a JSON object on each line: {"installation": "ID", "url": "…", "token_file": "…"}.'
@@ -92,7 +93,10 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
 def _target(where: str, text: bytes, target: Target) -> Target:
     try:
         line = _decode(text)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raw_members(text.strip())  # msgspec keeps the last of several members with one name
+    except DuplicateMemberError as error:
+        raise UsageError(f"{where}: {error}", "Keep one of them.") from None
+    except (msgspec.MsgspecError, JsonTextError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"{where}: {error}", _HINT) from None
     for name in ("url", "token_file", "token_command"):
         if getattr(line, name) == "":

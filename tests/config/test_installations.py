@@ -64,6 +64,8 @@ def test_a_container_needs_the_installation_alone(tmp_path: Path) -> None:
         ({"installation": "first"}, "jsonl:2: the same installation as line 1"),
         ({"installation": "x/first"}, "jsonl:2: the same installation as line 1"),
         ({"installation": "a", "url": ""}, "jsonl:2: url is empty"),
+        ('{"installation": "a", "url": "https://x", "url": "https://y"}', 'duplicate member "url"'),
+        ('{"installation": "a", "note": 1, "n\\u006fte": 1}', 'jsonl:2: duplicate member "note"'),
         (
             {"installation": "a", "token_file": "f", "token_command": "c"},
             "jsonl:2: token_file and token_command exclude each other",
