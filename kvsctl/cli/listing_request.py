@@ -16,7 +16,13 @@ from kvsctl.cli.request import (
     require_own_files,
     require_resumable_outputs,
 )
-from kvsctl.cli.selectors import listing_plan, require_by_key, selectors_given, with_prefix
+from kvsctl.cli.selectors import (
+    listing_plan,
+    protected_by,
+    require_by_key,
+    selectors_given,
+    with_prefix,
+)
 from kvsctl.errors import UsageError
 from kvsctl.files.descriptors import descriptor
 from kvsctl.jobs.file_roles import Role, written_roles
@@ -100,7 +106,8 @@ def listing_job(
 ) -> BatchJob:
     """Return a job that prints what a listing chooses. Raise UsageError."""
     selection = selectors_given(given)
-    source = ListingInput(plan, basis.plan, is_typed, selection=selection)
+    protected = protected_by(plan)
+    source = ListingInput(plan, basis.plan, is_typed, selection=selection, protected=protected)
     require_own_files(
         given,
         basis.config,

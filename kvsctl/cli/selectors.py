@@ -260,6 +260,11 @@ def _protected(path: Path | None) -> "Protected | None":
     return protected_keys(path)
 
 
+def protected_by(plan: ListingPlan) -> "Protected | None":
+    """Return the keys that a listing never chooses, whatever else matches."""
+    return plan.selection.protected if isinstance(plan.selection, Selection) else None
+
+
 def spaces_of(given: Given) -> list[EntityIndex | None]:
     """Return the spaces to list: plain keys (None) and entities. Raise UsageError."""
     options = given.of(EntityOptions)

@@ -23,6 +23,7 @@ from kvsctl.cli.request import (
 from kvsctl.cli.selectors import (
     listing_plan,
     nothing_expired,
+    protected_by,
     require_by_key,
     require_selection,
     selection_of,
@@ -84,11 +85,11 @@ def sync_job(given: Given) -> BatchJob:
     )
     if deletions is not None and copy is None:
         making = replace(making, note=deletions.note_source)
-    selection = selectors_given(given)
+    selection, protected = selectors_given(given), protected_by(listed.plan)
     source: JobInput = (
-        SourceInput(listed, making, database_of(store), selection=selection)
+        SourceInput(listed, making, database_of(store), selection=selection, protected=protected)
         if copy is None
-        else CopyInput(copy, making, selection=selection)
+        else CopyInput(copy, making, selection=selection, protected=protected)
     )
     checks = input_checks(given, source)
     require_own_files(

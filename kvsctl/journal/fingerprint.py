@@ -57,6 +57,7 @@ def change(then: Sequence[Fingerprint], now: Sequence[Fingerprint]) -> str | Non
             ("changed_ns", "has been modified"),
             ("begins_at", "is read from a different offset"),
             ("selection", "has a different selection"),
+            ("protected", "has other protected keys"),
         ):
             if one.get(member) != other.get(member):
                 return f"{_name(other)} {difference}{_details(member, one, other)}"

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from fnmatch import translate
 
+from kvsctl.blake2 import blake2b
 from kvsctl.selection.patterns import GLOB_SPECIAL
 
 
@@ -27,6 +28,12 @@ class Protected:
             else:
                 self._globs.setdefault(entry[: special.start()], []).append(entry)
         self._lengths = sorted({len(one) for one in (*self._beginnings, *self._globs)})
+
+    def digest(self) -> str:
+        """Return a hash of the keys and globs. Their order does not matter."""
+        globs = (one for some in self._globs.values() for one in sorted(set(some)))
+        entries = sorted([*self._keys, *globs, *(f"{one}*" for one in self._beginnings)])
+        return blake2b("\0".join(entries).encode(), digest_size=16).hexdigest()
 
     def __len__(self) -> int:
         return len(self._keys) + len(self._beginnings) + sum(map(len, self._globs.values()))

@@ -46,14 +46,15 @@ def clean_job(given: Given) -> BatchJob:
     file = _file(given)
     undo = undo_of(given)
     options, shard = read_rules(file), shard_of(given)
-    rules = _rules(options, _protected(options, given), keeps_undo=undo is not None)
+    protected = _protected(options, given)
+    rules = _rules(options, protected, keeps_undo=undo is not None)
     verbs = {rule.action.verb for rule in rules}
     basis = basis_of(given, verbs.pop() if len(verbs) == 1 else Verb.SET)
     basis = basis._replace(plan=refusing_rounded(basis.plan, basis.target, given))
     listing = _listing(options, rules, basis, rereads=given.of(ConsistentOption).consistent)
     printing = _printing(given, basis, listing)
     selection = {"rules": file.written, **selectors_given(given)}
-    source = ListingInput(listing, basis.plan, selection=selection)
+    source = ListingInput(listing, basis.plan, selection=selection, protected=protected)
     require_own_files(
         given,
         basis.config,

@@ -35,7 +35,7 @@ from kvsctl.cli.request import (
     require_own_files,
     require_resumable_outputs,
 )
-from kvsctl.cli.selectors import chooses_keys, listing_plan, selectors_given
+from kvsctl.cli.selectors import chooses_keys, listing_plan, protected_by, selectors_given
 from kvsctl.errors import UsageError
 from kvsctl.jobs.cleanup.actions import Deleting
 from kvsctl.jobs.cleanup.guards import MostDeleted
@@ -153,7 +153,8 @@ def _selection_job(given: Given) -> BatchJob:
         basis = basis._replace(plan=refusing_rounded(basis.plan, basis.target, given))
     action = Deleting(compares_values=not is_by_key)
     selection = selectors_given(given)
-    source = ListingInput(listing, basis.plan, selection=selection)
+    protected = protected_by(listing)
+    source = ListingInput(listing, basis.plan, selection=selection, protected=protected)
     journal = journalling(given, limits)
     if journal is not None and most.value_bytes is not None:
         # A journal does not hold the sizes of the records that earlier runs deleted.

@@ -14,7 +14,13 @@ from kvsctl.cli.options.selection import PrefixArgument
 from kvsctl.cli.options.target import ConfirmOption, YesOption
 from kvsctl.cli.records.rounding import refusing_rounded
 from kvsctl.cli.request import basis_of, require_own_files
-from kvsctl.cli.selectors import listing_plan, require_selection, selectors_given, with_prefix
+from kvsctl.cli.selectors import (
+    listing_plan,
+    protected_by,
+    require_selection,
+    selectors_given,
+    with_prefix,
+)
 from kvsctl.errors import UsageError
 from kvsctl.jobs.cleanup.actions import Expiring
 from kvsctl.jobs.cleanup.guards import MostDeleted
@@ -46,7 +52,8 @@ def expire_job(given: Given) -> BatchJob:
     if rehearsal is not None:
         return rehearsal
     selection = selectors_given(given)
-    source = ListingInput(listing, basis.plan, selection=selection)
+    protected = protected_by(listing)
+    source = ListingInput(listing, basis.plan, selection=selection, protected=protected)
     require_own_files(given, basis.config, inputs=source.places, targets=[basis.target])
     return BatchJob(
         input=source,

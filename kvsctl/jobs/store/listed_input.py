@@ -8,15 +8,18 @@ import msgspec
 
 from kvsctl.journal.fingerprint import Fingerprint
 from kvsctl.report.document import InputRead
+from kvsctl.selection.protected import Protected
 
 
 class ListedInput(msgspec.Struct, frozen=True, kw_only=True):
     """The answers of a `JobInput` whose records a listing chooses: all but `feed`.
 
-    `selection` holds the options that choose, by name. A subclass changes what differs.
+    `selection` holds the options that choose, by name, and `protected` the keys that they never
+    choose. A subclass changes what differs.
     """
 
     selection: Mapping[str, Any] = msgspec.field(default_factory=dict)
+    protected: Protected | None = None
 
     def fraction_read(self) -> float | None:
         """See JobInput. How much there is to list is not known."""
@@ -44,7 +47,8 @@ class ListedInput(msgspec.Struct, frozen=True, kw_only=True):
 
     def fingerprint(self) -> list[Fingerprint]:
         """See JobInput. The options, which a journal compares as well, name the store."""
-        return [{"kind": "listing", "selection": dict(self.selection)}]
+        one: Fingerprint = {"kind": "listing", "selection": dict(self.selection)}
+        return [one if self.protected is None else {**one, "protected": self.protected.digest()}]
 
     def inputs_read(self) -> list[InputRead]:
         """See JobInput."""

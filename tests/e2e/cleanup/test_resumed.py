@@ -101,6 +101,16 @@ def test_a_journal_of_another_selection_is_refused(slow: Command, tmp_path: Path
     assert b"the input has changed since the journal was begun" in ended.err
 
 
+def test_a_journal_of_other_protected_keys_is_refused(slow: Command, tmp_path: Path) -> None:
+    protect = tmp_path / "protect"
+    protect.write_text("keep\n", "utf-8")
+    words: Words = ["delete", "--all", "-y", "--protect", protect, "--journal", tmp_path / "j"]
+    slow(*words, "--max-delete", "1", status=2)
+    protect.write_text("tmp:*\n", "utf-8")
+    ended = slow(*words, status=2)
+    assert b"the journal was begun: listing has other protected keys" in ended.err
+
+
 def test_out_of_time_is_work_left_and_the_next_run_does_the_rest(
     slow: Command, emulator: Emulator, tmp_path: Path
 ) -> None:

@@ -274,6 +274,26 @@ def test_the_ledger_of_other_rules_is_refused(kvsctl: Command, tmp_path: Path) -
         assert len(inside("list", *ALL, status=0).lines) == 2
 
 
+@pytest.mark.parametrize("verb", ["delete", "clean", "export"])
+def test_the_ledger_of_other_protected_keys_is_refused(
+    kvsctl: Command, tmp_path: Path, verb: str
+) -> None:
+    protect, ledger, rules = tmp_path / "protect", tmp_path / "ledger", tmp_path / "rules.toml"
+    rules.write_text('[[rules]]\nname = "old"\naction = "delete"\nall = true\n', "utf-8")
+    more = {"delete": ("--all", "--yes"), "clean": ("-f", rules, "--yes"), "export": ()}[verb]
+    words = (verb, *ALL, *more, "--protect", protect, "--ledger", ledger)
+    with container(kvsctl, ["a", "b"]) as inside:
+        inside("set", *ALL, "tmp:1=1", "kept:1=1", "old:1=1", status=0)
+        protect.write_text("kept:*\nold:1\n", "utf-8")
+        inside(*words, status=0)
+        protect.write_text("old:1\nkept:*\nkept:*\n", "utf-8")
+        inside(*words, status=0)
+        protect.write_text("kept:*\n", "utf-8")
+        said = inside(*words, status=2).err
+        assert b"the input has changed since the ledger was begun: listing has other" in said
+        assert b"protected keys" in said
+
+
 @pytest.mark.parametrize("extra", [(), ("--workers", "2")])
 def test_other_files_of_finished_installations_are_refused(
     kvsctl: Command, tmp_path: Path, extra: tuple[str, ...]
