@@ -129,9 +129,10 @@ class Ledger:
         try:
             with os.fdopen(os.dup(self._fd), "rb") as file:
                 content = read_content(str(self._path), file)
+            begins_anew = content.header is None or (content.is_complete and starts_over)
             if content.header is not None:
-                _require_same(content.header, now)
-            if content.header is None or (content.is_complete and starts_over):
+                _require_same(content.header, now, begins_anew=begins_anew)
+            if begins_anew:
                 content = Content(header=now)
                 os.ftruncate(self._fd, 0)
                 os.lseek(self._fd, 0, os.SEEK_SET)
@@ -168,22 +169,27 @@ def _header(ledgering: Ledgering, job: InstallationsJob, template: BatchJob) -> 
     return Header(VERSION, __version__, job.command, target, ledgering.identity, source)
 
 
-def _require_same(then: Header, now: Header) -> None:
+def _require_same(then: Header, now: Header, *, begins_anew: bool) -> None:
+    """Raise UsageError unless both are the same job, or the next one of a command and its target.
+
+    `begins_anew`: nothing of the last job is taken over. So the rules of a nightly job can change.
+    """
     pairs: list[tuple[str, Any, Any]] = [
         ("the command", then.command, now.command),
         ("the target", then.target, now.target),
     ]
-    pairs += [
-        (option_named(name), then.form.get(name), now.form.get(name))
-        for name in sorted({*then.form, *now.form})
-    ]
+    if not begins_anew:
+        pairs += [
+            (option_named(name), then.form.get(name), now.form.get(name))
+            for name in sorted({*then.form, *now.form})
+        ]
     for name, one, other in pairs:
         if one != other:
             raise UsageError(
                 f"{name} is {_shown(other)}, but was {_shown(one)} when the ledger was begun",
                 _OTHER_JOB,
             )
-    changed = change(then.input, now.input)
+    changed = None if begins_anew else change(then.input, now.input)
     if changed is not None:
         raise UsageError(f"the input has changed since the ledger was begun: {changed}", _OTHER_JOB)
 

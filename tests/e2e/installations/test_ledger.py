@@ -15,6 +15,7 @@ from tests.support.waiting import wait_until
 
 _NAMES = [f"i{number:02}" for number in range(20)]
 _SLOW = "latency-ms=50"
+_RULES = '[[rules]]\nname = "old"\nprefix = "tmp:"\naction = "delete"\n'
 _DISPLAY_MEMBERS = ("records", "succeeded", "failed", "requests", "units")
 
 
@@ -27,6 +28,13 @@ def _ended(path: Path) -> list[str]:
         return []
     whole = [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
     return [json.loads(line)["installation"] for line in whole[1:] if b'"installation"' in line]
+
+
+def _reopen(path: Path) -> None:
+    """Make of the ledger of a job that has ended one that was stopped before its end."""
+    whole, end = path.read_bytes(), b'{"complete":true}\n'
+    assert whole.endswith(end)
+    path.write_bytes(whole.removesuffix(end))
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
@@ -249,6 +257,7 @@ def test_the_ledger_of_plans_is_not_that_of_changes(kvsctl: Command, tmp_path: P
             ledger = tmp_path / command[0]
             words = (*command, *ALL, "--prefix", "k", "--yes", "--ledger", ledger)
             inside(*words, *plan, status=0)
+            _reopen(ledger)
             ended = inside(*words, status=2)
             assert b"--plan is not given, but was given when the ledger was begun" in ended.err
             for file in tmp_path.glob("plan-*"):
@@ -258,20 +267,35 @@ def test_the_ledger_of_plans_is_not_that_of_changes(kvsctl: Command, tmp_path: P
 
 def test_the_ledger_of_other_rules_is_refused(kvsctl: Command, tmp_path: Path) -> None:
     rules, ledger = tmp_path / "rules.toml", tmp_path / "ledger"
-    text = '[[rules]]\nname = "old"\nprefix = "tmp:"\naction = "delete"\n'
-    rules.write_text(text, "utf-8")
+    rules.write_text(_RULES, "utf-8")
     rules.with_name("kept").write_text("config\n", "utf-8")
     words = ("clean", *ALL, "-f", rules, "--yes", "--ledger", ledger)
     with container(kvsctl, ["a", "b"]) as inside:
         inside("set", *ALL, "tmp:1=1", "old:1=1", status=0)
         inside(*words, status=0)
-        rules.write_text("# Comments may change.\n" + text, "utf-8")
+        _reopen(ledger)
+        rules.write_text("# Comments may change.\n" + _RULES, "utf-8")
         inside(*words, status=0)
+        _reopen(ledger)
         inside(*words, "--protect", rules.with_name("kept"), status=2)
-        rules.write_text(text.replace("tmp:", "old:"), "utf-8")
+        rules.write_text(_RULES.replace("tmp:", "old:"), "utf-8")
         said = inside(*words, status=2).err
         assert b"the input has changed since the ledger was begun: listing has a different" in said
         assert len(inside("list", *ALL, status=0).lines) == 2
+
+
+def test_the_rules_of_a_nightly_job_can_change(kvsctl: Command, tmp_path: Path) -> None:
+    rules, ledger = tmp_path / "rules.toml", tmp_path / "ledger"
+    rules.write_text(_RULES, "utf-8")
+    words = ("clean", *ALL, "-f", rules, "--yes", "--ledger", ledger)
+    with container(kvsctl, ["a", "b"]) as inside:
+        inside("set", *ALL, "tmp:1=1", "old:1=1", "config=1", status=0)
+        inside(*words, status=0)
+        rules.write_text(_RULES.replace("tmp:", "old:"), "utf-8")
+        inside(*words, "--consistent", status=0)
+        assert len(inside("list", *ALL, status=0).lines) == 2
+        other = ("expire", "c", "--ttl", "1d", *ALL, "--yes", "--ledger", ledger)
+        assert b"the command is expire, but was clean" in inside(*other, status=2).err
 
 
 @pytest.mark.parametrize("verb", ["delete", "clean", "export"])
@@ -286,8 +310,10 @@ def test_the_ledger_of_other_protected_keys_is_refused(
         inside("set", *ALL, "tmp:1=1", "kept:1=1", "old:1=1", status=0)
         protect.write_text("kept:*\nold:1\n", "utf-8")
         inside(*words, status=0)
+        _reopen(ledger)
         protect.write_text("old:1\nkept:*\nkept:*\n", "utf-8")
         inside(*words, status=0)
+        _reopen(ledger)
         protect.write_text("kept:*\n", "utf-8")
         said = inside(*words, status=2).err
         assert b"the input has changed since the ledger was begun: listing has other" in said
