@@ -170,19 +170,19 @@ def _header(ledgering: Ledgering, job: InstallationsJob, template: BatchJob) -> 
 
 
 def _require_same(then: Header, now: Header, *, begins_anew: bool) -> None:
-    """Raise UsageError unless both are the same job, or the next one of a command and its target.
+    """Raise UsageError unless both are the same job.
 
-    `begins_anew`: nothing of the last job is taken over. So the rules of a nightly job can change.
+    `begins_anew`: nothing of the earlier job is taken over. So the files of a nightly job, such as
+    its rules, can have changed.
     """
     pairs: list[tuple[str, Any, Any]] = [
         ("the command", then.command, now.command),
         ("the target", then.target, now.target),
     ]
-    if not begins_anew:
-        pairs += [
-            (option_named(name), then.form.get(name), now.form.get(name))
-            for name in sorted({*then.form, *now.form})
-        ]
+    pairs += [
+        (option_named(name), then.form.get(name), now.form.get(name))
+        for name in sorted({*then.form, *now.form})
+    ]
     for name, one, other in pairs:
         if one != other:
             raise UsageError(

@@ -284,18 +284,19 @@ def test_the_ledger_of_other_rules_is_refused(kvsctl: Command, tmp_path: Path) -
         assert len(inside("list", *ALL, status=0).lines) == 2
 
 
-def test_the_rules_of_a_nightly_job_can_change(kvsctl: Command, tmp_path: Path) -> None:
+def test_the_files_of_a_nightly_job_can_change(kvsctl: Command, tmp_path: Path) -> None:
     rules, ledger = tmp_path / "rules.toml", tmp_path / "ledger"
-    rules.write_text(_RULES, "utf-8")
-    words = ("clean", *ALL, "-f", rules, "--yes", "--ledger", ledger)
+    protect = tmp_path / "protect"
+    words = ("clean", *ALL, "-f", rules, "--protect", protect, "--yes", "--ledger", ledger)
     with container(kvsctl, ["a", "b"]) as inside:
-        inside("set", *ALL, "tmp:1=1", "old:1=1", "config=1", status=0)
-        inside(*words, status=0)
-        rules.write_text(_RULES.replace("tmp:", "old:"), "utf-8")
-        inside(*words, "--consistent", status=0)
-        assert len(inside("list", *ALL, status=0).lines) == 2
-        other = ("expire", "c", "--ttl", "1d", *ALL, "--yes", "--ledger", ledger)
-        assert b"the command is expire, but was clean" in inside(*other, status=2).err
+        inside("set", *ALL, "tmp:1=1", "old:1=1", "old:2=1", status=0)
+        for text, kept in ((_RULES, "old:*\n"), (_RULES.replace("tmp:", "old:"), "old:2\n")):
+            rules.write_text(text, "utf-8")
+            protect.write_text(kept, "utf-8")
+            inside(*words, status=0)
+        assert [one["key"] for one in inside("list", *ALL, status=0).lines] == ["old:2"] * 2
+        said = inside(*words, "--consistent", status=2).err
+        assert b"--consistent is given, but was not given when the ledger was begun" in said
 
 
 @pytest.mark.parametrize("verb", ["delete", "clean", "export"])
