@@ -34,6 +34,9 @@ from kvsctl.records.shapes import KeyTemplate, Shape
 _ROOM_BYTES: Final = LEAST_BYTES + MEMBER_BYTES
 """The fewest bytes in addition to key and value that leave room for another member."""
 _PAIR: Final = ("key", "value")
+_QUOTE: Final = b'"'
+_FEW: Final = 8
+"""If at most one in this many lines is of the other kind, it is faster to read it by itself."""
 
 
 def set_lines_reader(rules: Rules) -> ReadMany:
@@ -95,7 +98,15 @@ def key_lines_reader(rules: Rules) -> ReadMany:
     decoder = _record_decoder(rules)
 
     def read(lines: Sequence[bytes]) -> Columns:
-        if lines[0].startswith(b'"'):
+        columns = of_kind(lines)
+        if len(columns.others) * _FEW > len(lines):
+            are_strings = [line.startswith(_QUOTE) for line in lines]
+            if len({*are_strings}) > 1:
+                return _of_both_kinds(lines, are_strings, of_kind)
+        return columns
+
+    def of_kind(lines: Sequence[bytes]) -> Columns:
+        if lines[0].startswith(_QUOTE):
             return _of_keys(read_strings(lines), rules, are_shown=False)
         records = decoder.read(lines)
         keys = records.keys("key")
@@ -110,6 +121,23 @@ def key_lines_reader(rules: Rules) -> ReadMany:
         return key_columns(keys, entities, others, limits)
 
     return read
+
+
+def _of_both_kinds(
+    lines: Sequence[bytes], are_strings: Sequence[bool], of_kind: ReadMany
+) -> Columns:
+    """Read the lines that are strings and those that are not, each as one block."""
+    keys, bodies, others = [""] * len(lines), [b""] * len(lines), list[int]()
+    entities: list[str | None] = [None] * len(lines)
+    for is_string in (True, False):
+        places = [place for place, one in enumerate(are_strings) if one is is_string]
+        columns = of_kind([lines[place] for place in places])
+        others += [places[place] for place in columns.others]
+        column = columns.entities or [None] * len(places)
+        parts = zip(places, columns.keys, columns.bodies, column, strict=True)
+        for place, key, body, entity in parts:
+            keys[place], bodies[place], entities[place] = key, body, entity
+    return Columns(keys, bodies, sorted(others), entities if any(entities) else None)
 
 
 def _record_decoder(rules: Rules) -> Decoder:

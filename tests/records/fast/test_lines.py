@@ -348,6 +348,20 @@ def test_common_keys_are_read_at_once() -> None:
     assert not key_lines_reader(PLAIN)(strings).others
 
 
+@given(st.lists(LEGAL_KEYS, min_size=2), st.lists(st.booleans(), min_size=1), st.booleans())
+def test_strings_and_objects_are_both_read_at_once(
+    keys: list[str], are_strings: list[bool], has_entities: bool
+) -> None:
+    entity = {"entityName": "user"} if has_entities else {}
+    lines = [
+        json.dumps(key if are_strings[place % len(are_strings)] else {"key": key} | entity).encode()
+        for place, key in enumerate(keys)
+    ]
+    read, parse = pairs(PLAIN)[1]
+    assert not read(lines).others
+    assert_as_each_alone(read(lines), lines, parse)
+
+
 @pytest.mark.parametrize(
     "odd",
     [
