@@ -91,7 +91,7 @@ class _Taken:
 
     def add(self, item: object) -> None:
         """Add what the caller gave."""
-        self._items.encode(iter((item,)), self._block)
+        self._items.encode((item,), self._block)
         self._room_bytes -= len(self._block.texts[-1])
 
     def take(self, iterator: Iterator[object], *, is_list: bool) -> bool:

@@ -106,15 +106,33 @@ def test_nothing_gives_no_list() -> None:
     assert _lists([]) == _lists(iter(())) == []
 
 
-def test_what_was_given_before_an_exception_counts() -> None:
-    def failing() -> Iterator[dict[str, Any]]:
+@pytest.mark.parametrize("are_strings", [True, False])
+def test_what_was_given_before_an_exception_counts(*, are_strings: bool) -> None:
+    def failing() -> Iterator[Any]:
         for number in range(_MOST_BURST + 7):
-            yield {"key": f"k{number}", "value": 1}
+            key = f"k{number}"
+            yield key if are_strings else {"key": key, "value": 1}
         raise LookupError
 
-    lists = _Lists(_items(Verb.SET), failing())
+    lists = _Lists(_items(Verb.DELETE if are_strings else Verb.SET), failing())
     assert sum(map(len, lists)) == _MOST_BURST + 7
     assert isinstance(lists.error, LookupError)
+
+
+def test_keys_of_any_kind_stay_in_their_order_and_are_written_as_they_were() -> None:
+    def changing() -> Iterator[Any]:
+        members = {"key": ""}
+        for number in range(2 * _MOST_BURST):
+            members["key"] = f"k{number}"
+            yield members if number % 7 < 2 else f"k{number}"
+
+    keys = [
+        one.identity.key
+        for pieces in _lists(changing(), Verb.GET)
+        for one in pieces
+        if isinstance(one, Record)
+    ]
+    assert keys == [f"k{number}" for number in range(2 * _MOST_BURST)]
 
 
 def test_a_slow_iterator_does_not_hold_its_records_back(monkeypatch: Any) -> None:
