@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kvsctl import AsyncClient
 from kvsctl.client.results import FailedRecord, StoredRecord
 from kvsctl.emulator import Emulator
-from tests.client.clients import arriving, client_of, in_memory, run, session_of
+from kvsctl.service.transport.carrier import CarrierAnswer
+from tests.client.clients import URL, arriving, client_of, in_memory, run, session_of
 
 
 async def _filled(count: int) -> Emulator:
@@ -135,5 +137,39 @@ def test_a_value_is_read_as_it_was_written(values: list[Any]) -> None:
             keys = [f"k{n}" for n in range(len(values))]
             read = [one async for one in client.get_many(keys)]
         assert [one.value for one in read if isinstance(one, StoredRecord)] == values
+
+    run(work())
+
+
+class _Answering:
+    """A carrier that has one answer to all requests."""
+
+    host, proxy = "127.0.0.1:1", None
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    async def request(self, *_: object) -> CarrierAnswer:
+        return CarrierAnswer(200, {}, self._body)
+
+    async def aclose(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("values", [[b"1", b'"a b"'], [b"[1,\n2]", b"{\r\n}"], [b"[ ]", b"\n3"]])
+def test_the_bytes_of_a_value_are_those_of_the_answer(values: list[bytes]) -> None:
+    keys = ["a", "b"]
+    found = [
+        b'{"key":"%b","value":%b}' % (key.encode(), one)
+        for key, one in zip(keys, values, strict=True)
+    ]
+    carrier = _Answering(b'{"successfulKeys":[%b],"failedKeys":[]}' % b",".join(found))
+
+    async def work() -> None:
+        async with AsyncClient(URL, transport=carrier) as client:
+            read = [one async for one in client.get_many(keys)]
+        assert [one.json for one in read if isinstance(one, StoredRecord)] == [
+            one.strip() for one in values
+        ]
 
     run(work())
