@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
@@ -12,7 +13,7 @@ from msgspec.structs import replace
 
 from kvsctl.backups.checking import require_matching
 from kvsctl.bulk.events import Event, Listener
-from kvsctl.bulk.feeds import AsyncFeed
+from kvsctl.bulk.feeds import ReadyFeed
 from kvsctl.bulk.run import Run
 from kvsctl.bulk.settling.reconcile import ReadPolicy
 from kvsctl.client.options import Covered
@@ -27,7 +28,7 @@ from kvsctl.jobs.compare.collecting import Collector
 from kvsctl.jobs.compare.reading import Lookup, counting, lookup_run, reader_of, selected
 from kvsctl.jsonequal import are_equal
 from kvsctl.listing.run import ListingRun
-from kvsctl.model import PieceList, Problem
+from kvsctl.model import Problem
 from kvsctl.records.formats import Forms
 from kvsctl.service.wire import MetadataRequest
 
@@ -156,12 +157,7 @@ class Comparing:
             is_written=lambda _: not self.arrivals.is_full,
             pacer=session.pacer,
         )
-        feed = AsyncFeed(self._records(lookup, side.blocks()))
-        try:
-            error = await run.work(feed)
-        finally:
-            feed.close()
-            await feed.wait_closed()
+        error = await run.work(ReadyFeed(lookup.records(await self._read(side.blocks()))))
         lookup.close()
         return error
 
@@ -194,35 +190,35 @@ class Comparing:
         self._side = FileSide(reader, self._problems.append, now=time.time())
         return self._side
 
+    async def _read(self, blocks: Iterator[Block]) -> Iterator[Block]:
+        """Return blocks, the first of which is read in a thread.
+
+        Reading it may mean reading and sorting all input, which would block the loop. Each of the
+        others is read in a few milliseconds, and a thread for them takes more time than it saves.
+        """
+        first = await asyncio.to_thread(next, blocks, ())
+        return self._noted(chain([first], blocks))
+
+    def _noted(self, blocks: Iterator[Block]) -> Iterator[Block]:
+        """Yield blocks, and count the problems that were found in them."""
+        note = counting(self._note)
+        block: Block | None = ()
+        while block is not None:
+            block = next(blocks, None)
+            problems, self._problems[:] = [*self._problems], []
+            for problem in problems:
+                note(problem)
+            if block is not None:
+                yield block
+
     async def _paced(self, blocks: Iterator[Block]) -> AsyncIterator[Block]:
         """Yield blocks, no faster than the caller takes their differences."""
-        async for block in self._read(blocks):
+        for block in await self._read(blocks):
+            await asyncio.sleep(0)
             while self.arrivals.is_full:
                 self._room.clear()
                 await self._room.wait()
             yield block
-
-    async def _read(self, blocks: Iterator[Block]) -> AsyncIterator[Block]:
-        """Read and sort blocks in a thread, so that the loop is not blocked."""
-        note = counting(self._note)
-        is_at_end = False
-        while not is_at_end:
-            block = await asyncio.to_thread(next, blocks, None)
-            problems, self._problems[:] = [*self._problems], []
-            for problem in problems:
-                note(problem)
-            is_at_end = block is None
-            if block is not None:
-                yield block
-
-    async def _records(
-        self, lookup: Lookup, blocks: Iterator[Block]
-    ) -> AsyncGenerator[PieceList, None]:
-        read: list[Block] = []
-        records = lookup.records(iter(read.pop, None))
-        async for block in self._read(blocks):
-            read.append(block)
-            yield next(records)
 
     def _take(self, difference: Difference) -> None:
         left, right = _value_of(difference.left), _value_of(difference.right)
