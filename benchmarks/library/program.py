@@ -42,6 +42,10 @@ def _key(number: int) -> str:
     return f"key-{number:08}"
 
 
+def _entity_key(number: int) -> dict[str, str]:
+    return {"entityName": "user", "key": _key(number)}
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """A method of a client, and a function from a number to what it is given.
@@ -69,7 +73,9 @@ JOBS: Final[Mapping[str, Job]] = {
     "set, ttl": Job("set_many", _ttl_record, ("set",)),
     "set, entityName": Job("set_many", _entity_record, ("set",)),
     "get": Job("get_many", _key, ("get",)),
+    "get, entityName": Job("get_many", _entity_key, ("get",)),
     "delete": Job("delete_many", _key, ("delete",)),
+    "delete, entityName": Job("delete_many", _entity_key, ("delete",)),
     "scan": Job("scan", plain_record, ("export", "-c", "1"), is_of_store=True),
     "export": Job("export", plain_record, ("export",), is_of_store=True),
     "diff": Job("diff", plain_record, ("diff",), is_of_store=True),
