@@ -1,5 +1,6 @@
 """Compare a file with its manifest, before it is used and for `kvsctl verify`."""
 
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -36,10 +37,12 @@ def damage(
 def require_matching(paths: Iterable[Path], is_stopped: Callable[[], bool] = lambda: False) -> None:
     """Raise UsageError if a file does not match the manifest beside it.
 
-    Files without a manifest are not read, and none is once `is_stopped` returns True.
+    Files without a manifest are not read, and none is once `is_stopped` returns True. A file that
+    cannot be looked up is left to its reader, which says why.
     """
     for path in paths:
-        manifest = read_manifest(path) if path.is_file() else None
+        # Path.is_file() would raise an exception for a name that is too long.
+        manifest = read_manifest(path) if os.path.isfile(path) else None  # noqa: PTH113
         why = None if manifest is None else damage(path, manifest.digest, is_stopped)
         if why is not None and not is_stopped():
             raise UsageError(

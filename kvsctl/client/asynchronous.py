@@ -29,6 +29,7 @@ from kvsctl.client.options import (
     Ttl,
     callable_listeners,
     compared_with_itself,
+    other_file,
     other_not_open,
     rules_of,
     set_plan,
@@ -278,7 +279,7 @@ class AsyncClient:
             return other._collect(covered, note, listeners)
 
         return self._differences(
-            collect if isinstance(other, AsyncClient) else Path(other),
+            collect if isinstance(other, AsyncClient) else other_file(other, "an AsyncClient"),
             prefix,
             entities,
             listeners,

@@ -24,7 +24,14 @@ from kvsctl.client.feeds import CallersThread, is_iterable
 from kvsctl.client.items import Key
 from kvsctl.client.loop_thread import LoopThread, Taking, kept, result_of
 from kvsctl.client.opening import Settings
-from kvsctl.client.options import Covered, IfAbsent, Ttl, compared_with_itself, other_not_open
+from kvsctl.client.options import (
+    Covered,
+    IfAbsent,
+    Ttl,
+    compared_with_itself,
+    other_file,
+    other_not_open,
+)
 from kvsctl.client.results import Result
 from kvsctl.client.session import cut_off
 from kvsctl.client.stream import ReadRecord
@@ -269,7 +276,11 @@ class Client:
             raise compared_with_itself()
         if isinstance(other, Client) and other._thread is None:
             raise other_not_open()
-        left = other._collect(listeners) if isinstance(other, Client) else Path(other)
+        left: Path | Collected
+        if isinstance(other, Client):
+            left = other._collect(listeners)
+        else:
+            left = other_file(other, "a Client")
 
         async def begun() -> AsyncDifferences:
             return self._client._differences(

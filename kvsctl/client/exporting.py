@@ -13,7 +13,7 @@ from typing import Final
 from kvsctl.backups.manifest import manifest_path
 from kvsctl.bulk.events import Listener
 from kvsctl.bulk.plan import Pressure
-from kvsctl.client.options import Covered
+from kvsctl.client.options import Covered, file_name
 from kvsctl.client.results import Collector, Result
 from kvsctl.client.session import Reading, Session
 from kvsctl.client.stream import Arrivals
@@ -34,6 +34,7 @@ from kvsctl.service.wire import MetadataRequest
 _SEPARATORS: Final = tuple(filter(None, (os.sep, os.altsep)))
 _NAME: Final = "{installation}-{date}.jsonl"
 """The name of an export in a folder."""
+_HINT: Final = "Give a file, or a folder such as '.', as a string or a Path."
 _EXPIRES: Final = MetadataRequest(expires=True)
 
 
@@ -146,11 +147,17 @@ def _place(given: str | PathLike[str], target: Target, moment: datetime) -> Path
 
     Files that the target uses, such as its token file, are refused.
     """
-    if not os.fspath(given):
-        raise UsageError("path: empty file name", "Give the file, or a folder such as '.'.")
-    path = Path(given)
-    if os.fspath(given).endswith(_SEPARATORS) and not path.is_dir():
-        raise UsageError(f"cannot export to {given}: there is no such folder", "Create it first.")
+    name = file_name("path", given, "a string or a Path", _HINT)
+    try:
+        return _unused_place(name, target, moment)
+    except OSError as error:  # such as a name that is too long
+        raise UsageError(f"cannot export to {name}: {error.strerror}") from error
+
+
+def _unused_place(name: str, target: Target, moment: datetime) -> Path:
+    path = Path(name)
+    if name.endswith(_SEPARATORS) and not path.is_dir():
+        raise UsageError(f"cannot export to {name}: there is no such folder", "Create it first.")
     place = named(path / _NAME, moment, target) if path.is_dir() else path
     if descriptor(place) is not None or (place.exists() and not place.is_file()):
         raise UsageError(f"cannot export to {place}: not a regular file")

@@ -1,6 +1,9 @@
 """The options of calls: what is written when, and which part of a store is read."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
@@ -66,6 +69,35 @@ def callable_listeners(listeners: Iterable[Listener]) -> Sequence[Listener]:
                 f"listeners: expected functions that take an event, not {type(one).__name__}"
             )
     return given
+
+
+def file_name(argument: str, given: object, expected: str, hint: str) -> str:
+    """Return the path that a caller gave, as a string. Raise UsageError if no file can have it.
+
+    `argument` is its name. `expected` says what it may be, and `hint` what to give.
+    """
+    name = os.fspath(given) if isinstance(given, PathLike) else given
+    if not isinstance(name, str):
+        raise UsageError(f"{argument}: expected {expected}, not {type(name).__name__}", hint)
+    if not name:
+        raise UsageError(f"{argument}: empty file name", hint)
+    if "\0" in name:
+        raise UsageError(f"{argument}: the name {quoted(name)} has a NUL (U+0000)", hint)
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError as error:
+        why = f"the name {quoted(name)} has an unpaired surrogate"
+        raise UsageError(f"{argument}: {why}", hint) from error
+    return name
+
+
+def other_file(given: object, client: str) -> Path:
+    """Return the file that a store is compared with. Raise UsageError if it cannot be one.
+
+    `client`: the kind of client that could have been given as well.
+    """
+    hint = "Give another open client, or a file as a string or a Path."
+    return Path(file_name("other", given, f"{client}, a string or a Path", hint))
 
 
 def set_plan(

@@ -1,9 +1,9 @@
 """Clients of an emulator in this process, and the loop of a test."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, Unpack
+from typing import Any, Final, TypeVar, Unpack
 
 from kvsctl import AsyncClient
 from kvsctl.client.opening import Settings
@@ -12,6 +12,16 @@ from kvsctl.emulator import Emulator, EmulatorOptions, embedded
 from kvsctl.service.transport.in_process import in_process
 
 URL = "http://127.0.0.1:1"
+UNUSABLE_PATHS: Final[Sequence[tuple[Any, str]]] = [
+    ("x\0y", r'the name "x\u0000y" has a NUL (U+0000)'),
+    (Path("x\0y"), r'the name "x\u0000y" has a NUL (U+0000)'),
+    (b"x", "expected {}, not bytes"),
+    (5, "expected {}, not int"),
+    (None, "expected {}, not NoneType"),
+    (["secret"], "expected {}, not list"),
+    ("", "empty file name"),
+]
+"""Arguments that name no file, and why; {} stands for what was expected."""
 _T = TypeVar("_T")
 
 

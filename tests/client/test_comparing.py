@@ -14,7 +14,8 @@ from kvsctl.client.comparing import AsyncDifferences, Differences, DifferentReco
 from kvsctl.emulator import Emulator
 from kvsctl.errors import TargetError, UsageError, WorkLeft
 from kvsctl.service.transport.in_process import in_process
-from tests.client.clients import URL, client_of, in_memory, run, session_of
+from tests.client.clients import UNUSABLE_PATHS, URL, client_of, in_memory, run, session_of
+from tests.support.needs import IS_POSIX, only_on
 
 _LEFT: list[dict[str, Any]] = [
     {"key": "same", "value": {"a": 1, "b": 2}},
@@ -171,6 +172,40 @@ def test_what_cannot_be_compared_is_named(tmp_path: Path) -> None:
             assert session_of(client).is_idle
 
     run(work())
+
+
+@pytest.mark.parametrize(("given", "why"), UNUSABLE_PATHS)
+def test_what_is_neither_a_client_nor_a_file_is_refused(given: Any, why: str) -> None:
+    async def work() -> None:
+        async with client_of(in_memory()) as client:
+            with pytest.raises(UsageError) as caught:
+                client.diff(given)
+            expected = "an AsyncClient, a string or a Path"
+            assert caught.value.message == f"other: {why.format(expected)}"
+            assert caught.value.hint == "Give another open client, or a file as a string or a Path."
+
+    run(work())
+    with Client(URL) as client, pytest.raises(UsageError) as caught:
+        client.diff(given)
+    assert caught.value.message == f"other: {why.format('a Client, a string or a Path')}"
+
+
+def test_a_client_of_the_other_kind_is_refused() -> None:
+    async def work() -> None:
+        async with client_of(in_memory()) as client:
+            with Client(URL) as other:
+                with pytest.raises(UsageError, match=r"expected an AsyncClient, .*, not Client"):
+                    client.diff(other)  # type: ignore[arg-type]
+                with pytest.raises(UsageError, match=r"expected a Client, .*, not AsyncClient"):
+                    other.diff(client)  # type: ignore[arg-type]
+
+    run(work())
+
+
+@only_on(IS_POSIX, "Windows has other limits and messages")
+def test_a_file_to_compare_whose_name_is_too_long_is_refused(tmp_path: Path) -> None:
+    with Client(URL) as client, pytest.raises(UsageError, match=r"cannot read .*x: .*too long"):
+        list(client.diff(tmp_path / ("x" * 300)))
 
 
 def test_a_comparison_waits_for_the_caller_and_may_be_left(

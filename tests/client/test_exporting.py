@@ -19,8 +19,17 @@ from kvsctl.emulator import Emulator, EmulatorOptions
 from kvsctl.emulator.switches.fault_spec import read_faults
 from kvsctl.errors import StreamError, TargetError, UsageError, WorkLeft
 from kvsctl.service.transport.in_process import in_process
-from tests.client.clients import URL, client_of, environ_of, in_memory, run, session_of
+from tests.client.clients import (
+    UNUSABLE_PATHS,
+    URL,
+    client_of,
+    environ_of,
+    in_memory,
+    run,
+    session_of,
+)
 from tests.support.commands.command import Command
+from tests.support.needs import IS_POSIX, only_on
 
 _RECORDS: list[dict[str, Any]] = [
     *({"key": f"user:{number:03}", "value": {"n": number}} for number in range(250)),
@@ -313,15 +322,38 @@ def test_a_full_disk_ends_an_export_and_leaves_the_earlier_one(
     assert path.read_text() == "earlier"
 
 
-def test_an_empty_file_name_is_not_the_current_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("given", "why"), UNUSABLE_PATHS)
+def test_what_names_no_file_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: Any, why: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
 
     async def work() -> None:
-        async with client_of(await _filled()) as client:
-            with pytest.raises(UsageError, match="path: empty file name"):
-                await client.export("")
+        async with client_of(in_memory()) as client:
+            with pytest.raises(UsageError) as caught:
+                await client.export(given)
+            assert caught.value.message == f"path: {why.format('a string or a Path')}"
+            assert caught.value.hint == (
+                "Give a file, or a folder such as '.', as a string or a Path."
+            )
+            assert session_of(client).is_idle
 
     run(work())
+    with Client(URL) as client, pytest.raises(UsageError, match=r"^path: "):
+        client.export(given)
+    assert list(tmp_path.iterdir()) == []
+
+
+@only_on(IS_POSIX, "Windows takes any UTF-16")
+def test_a_file_name_that_cannot_be_encoded_is_refused() -> None:
+    with Client(URL) as client, pytest.raises(UsageError) as caught:
+        client.export("\ud800")
+    assert caught.value.message == r'path: the name "\ud800" has an unpaired surrogate'
+
+
+@only_on(IS_POSIX, "Windows has other limits and messages")
+@pytest.mark.parametrize("name", ["x" * 300, "x" * 250])
+def test_a_file_name_that_is_too_long_is_refused(tmp_path: Path, name: str) -> None:
+    with Client(URL) as client, pytest.raises(UsageError, match=r"cannot export to .*x: .*long"):
+        client.export(tmp_path / name)
     assert list(tmp_path.iterdir()) == []
