@@ -237,6 +237,28 @@ def test_what_cannot_be_served_is_said(kvsctl: Command, tmp_path: Path) -> None:
     assert "s3cret" not in shown
 
 
+@pytest.mark.parametrize(
+    "option", ["--host", "--host-name", "--installation", "--refuse-batch-for", "--faults"]
+)
+@pytest.mark.parametrize("given", ["", " "])
+def test_a_value_that_an_unset_variable_left_empty_is_refused(
+    kvsctl: Command, option: str, given: str
+) -> None:
+    words = ["--token", "s3cret", option, given]
+    # A server that starts ends at once: standard input has ended.
+    ended = kvsctl("serve", "--port", "0", "--stop-at-eof", *words, status=2)
+    assert ended.err.decode() == (
+        f"kvsctl: {option} is empty\nGive a value, or remove the option.\n"
+    )
+    assert ended.out == b""
+
+
+def test_one_empty_value_among_several_is_refused(kvsctl: Command) -> None:
+    words = ["--installation", "acme", "--installation", ""]
+    ended = kvsctl("serve", "--port", "0", "--stop-at-eof", *words, status=2)
+    assert b"--installation is empty" in ended.err
+
+
 def test_each_option_reaches_the_emulator() -> None:
     options = _emulator_options(
         ServingOptions(

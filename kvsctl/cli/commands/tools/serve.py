@@ -60,6 +60,7 @@ def _serve(serving: ServingOptions, open_points: OpenOptions, quotas: QuotaFlags
     from kvsctl.report.escape import visible
 
     require_descriptors()
+    _require_values(serving, open_points, quotas)
     database = _database(serving.db)
     is_new = database is not None and not database.exists()
     options = ServeOptions(
@@ -93,6 +94,26 @@ def _serve(serving: ServingOptions, open_points: OpenOptions, quotas: QuotaFlags
         raise StreamError(str(error)) from error
     # SIGTERM is the normal way to stop a server, so it is not a failure.
     sys.exit(ExitStatus.INTERRUPTED if stopped_by == signal.SIGINT else ExitStatus.OK)
+
+
+def _require_values(serving: ServingOptions, open_points: OpenOptions, quotas: QuotaFlags) -> None:
+    """Raise UsageError for an empty option, such as an unset shell variable leaves.
+
+    An empty address would mean every address of the machine, and an empty host name would accept an
+    empty `Host` header. Options of files and tokens are checked where they are read.
+    """
+    from kvsctl.errors import UsageError
+
+    given = {
+        "--host": [serving.host],
+        "--host-name": serving.host_name,
+        "--installation": serving.installation,
+        "--refuse-batch-for": open_points.refuse_batch_for,
+        "--faults": [] if quotas.faults is None else [quotas.faults],
+    }
+    for flag, values in given.items():
+        if not all(value.strip() for value in values):
+            raise UsageError(f"{flag} is empty", "Give a value, or remove the option.")
 
 
 def _database(given: str) -> "Path | None":
