@@ -86,6 +86,7 @@ export declare class Connection {
   /**
    * Set `globalThis.__forge_fetch__`, so that `@forge/kvs` reaches this emulator. Call the returned
    * function to restore the previous value. If several emulators are used, the last one answers.
+   * What is put there later, such as a spy around it, stays there until it is removed.
    */
   use(options?: StoreOptions): () => void;
   /**

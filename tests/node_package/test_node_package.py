@@ -54,7 +54,7 @@ def test_its_own_tests_pass(package: Path) -> None:
     report = run(package, "node", "--test", "--test-reporter=tap", *files)
     assert "\n# fail 0\n" in report
     assert "\n# skipped 0\n" in report
-    assert "\n# pass 35\n" in report
+    assert "\n# pass 38\n" in report
 
 
 def test_its_types_fit_its_code_and_a_consumer(package: Path) -> None:

@@ -161,3 +161,68 @@ test('other requests go to what was there, else fail', async () => {
     delete globalThis.__forge_fetch__;
   }
 });
+
+/** Put a function around `__forge_fetch__`, and return the paths that it was called with. */
+function spied() {
+  const paths = [];
+  const around = globalThis.__forge_fetch__;
+  globalThis.__forge_fetch__ = (target, path, init) => {
+    paths.push(path);
+    return around(target, path, init);
+  };
+  return paths;
+}
+
+test('a spy that is put around it after use sees every request', async (t) => {
+  const stopUsing = plain.use();
+  const spy = t.mock.method(globalThis, '__forge_fetch__');
+  await kvs.set('spied', 'plain');
+  assert.equal(spy.mock.callCount(), 1);
+  await closed.run(() => kvs.set('spied', 'closed'));
+  assert.equal(spy.mock.callCount(), 2, 'in run, too');
+  assert.equal(await kvs.get('spied'), 'plain');
+  assert.equal(spy.mock.callCount(), 3, 'and after it');
+  const stopUsingOther = closed.use();
+  assert.equal(await kvs.get('spied'), 'closed');
+  assert.equal(spy.mock.callCount(), 4, 'another emulator is used');
+  stopUsingOther();
+  await assert.rejects(globalThis.__forge_fetch__({ type: 'app' }, '/rest'), { code: 'NOT_EMULATED' });
+  spy.mock.restore();
+  stopUsing();
+  assert.equal(globalThis.__forge_fetch__, undefined);
+});
+
+test('a spy that is left behind does not call itself', async () => {
+  const stopUsing = plain.use();
+  const paths = spied();
+  stopUsing();
+  try {
+    await assert.rejects(kvs.get('spied'), { code: 'NOT_EMULATED' });
+    paths.length = 0;
+    await plain.run(async () => {
+      assert.equal(await kvs.get('spied'), 'plain');
+      assert.deepEqual(paths, [], 'run replaces what was there before');
+      await assert.rejects(globalThis.__forge_fetch__({ type: 'app' }, '/rest'), { code: 'NOT_EMULATED' });
+    });
+    assert.deepEqual(paths, ['/rest']);
+    paths.length = 0;
+    await assert.rejects(kvs.get('spied'), { code: 'NOT_EMULATED' });
+    assert.equal(paths.length, 1, 'it is there again');
+  } finally {
+    delete globalThis.__forge_fetch__;
+  }
+});
+
+test('a function that is removed after use is put back by the next run', async () => {
+  const mine = async () => new Response('mine');
+  for (const before of [undefined, mine]) {
+    if (before !== undefined) globalThis.__forge_fetch__ = before;
+    const stopUsing = plain.use();
+    if (before === undefined) delete globalThis.__forge_fetch__;
+    else globalThis.__forge_fetch__ = before;
+    assert.equal(await plain.run(() => kvs.get('spied')), 'plain');
+    stopUsing();
+    assert.equal(globalThis.__forge_fetch__, before);
+    delete globalThis.__forge_fetch__;
+  }
+});
