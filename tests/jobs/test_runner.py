@@ -20,7 +20,7 @@ from kvsctl.jobs.inputs import Emit, ReaderInput, Session, to_nobody
 from kvsctl.jobs.job import BatchJob, InputChecks, Journalling, KeptEnd, Reporting
 from kvsctl.jobs.runner import run_job
 from kvsctl.jobs.signals import Signals
-from kvsctl.journal.fingerprint import Fingerprint
+from kvsctl.jobs.store.listed_input import ListedInput
 from kvsctl.model import Identity, Problem, Record, Verb
 from kvsctl.outputs.forms import Printing
 from kvsctl.records.parser_choice import key_parsers, set_parsers
@@ -28,7 +28,6 @@ from kvsctl.records.reader import Reader
 from kvsctl.records.rules import Rules
 from kvsctl.records.sources import Arguments
 from kvsctl.report.console import Environment
-from kvsctl.report.document import InputRead
 from kvsctl.service.wire import key_body
 
 
@@ -178,25 +177,15 @@ def test_signals_belong_to_the_caller_and_serve_every_job(
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-class Listing:
+class Listing(ListedInput, frozen=True, kw_only=True):
     """A stand-in for a listing: identities from an async iterator, in pages."""
 
-    def __init__(self, count: int, *, selection: str = "all", breaks_at: int | None = None) -> None:
-        self._count = count
-        self._selection = selection
-        self._breaks_at = breaks_at
-        self.given = 0
+    count: int
+    breaks_at: int | None = None
 
     def feed(self, session: Session | None = None, emit: Emit = to_nobody) -> Feed:
         del session, emit
         return AsyncFeed(self.pages())
-
-    def fraction_read(self) -> float | None:
-        return None
-
-    @property
-    def is_typed(self) -> bool:
-        return False
 
     @property
     def is_listing(self) -> bool:
@@ -204,29 +193,15 @@ class Listing:
         return False
 
     @property
-    def places(self) -> Sequence[Path | int]:
-        return ()
-
-    @property
     def single_use(self) -> str | None:
         return "a listing"
 
-    def fingerprint(self) -> list[Fingerprint]:
-        return [{"kind": "listing", "selection": self._selection}]
-
-    def inputs_read(self) -> list[InputRead]:
-        return []
-
-    def warnings(self) -> list[str]:
-        return []
-
     async def pages(self) -> AsyncIterator[list[Record | Problem]]:
-        for start in range(0, self._count, 100):
+        for start in range(0, self.count, 100):
             await asyncio.sleep(0)
-            if self._breaks_at is not None and start >= self._breaks_at:
+            if self.breaks_at is not None and start >= self.breaks_at:
                 raise StreamError("the listing failed")
-            self.given = start + 100
-            identities = [Identity(None, f"k{place}") for place in range(start, self.given)]
+            identities = [Identity(None, f"k{place}") for place in range(start, start + 100)]
             yield [
                 Record(place, "listing", place + 1, identity, key_body(identity))
                 for place, identity in enumerate(identities, start)
@@ -241,7 +216,7 @@ class TestListing:
     def test_is_deleted_with_a_sum_that_holds(
         self, tmp_path: Path, environment: Environment
     ) -> None:
-        one = self.deleting(Listing(3000), tmp_path)
+        one = self.deleting(Listing(count=3000), tmp_path)
         assert asyncio.run(run_job(one, environment)) is ExitStatus.OK
         report = json.loads((tmp_path / "report").read_bytes())
         assert (report["records"], report["succeeded"], report["inputs"]) == (3000, 3000, [])
@@ -249,7 +224,7 @@ class TestListing:
     def test_that_fails_half_way_is_a_failure_with_all_accounted_for(
         self, tmp_path: Path, environment: Environment
     ) -> None:
-        one = self.deleting(Listing(3000, breaks_at=1500), tmp_path)
+        one = self.deleting(Listing(count=3000, breaks_at=1500), tmp_path)
         assert asyncio.run(run_job(one, environment)) is ExitStatus.STREAM
         report = json.loads((tmp_path / "report").read_bytes())
         assert (report["records"], report["succeeded"]) == (1500, 1500)
@@ -258,29 +233,29 @@ class TestListing:
         self, tmp_path: Path, environment: Environment
     ) -> None:
         journal = tmp_path / "journal"
-        broken = self.deleting(Listing(300, breaks_at=200), tmp_path, journal)
+        broken = self.deleting(Listing(count=300, breaks_at=200), tmp_path, journal)
         assert asyncio.run(run_job(broken, environment)) is ExitStatus.STREAM
-        other = self.deleting(Listing(300, selection="tmp:"), tmp_path, journal)
+        other = self.deleting(Listing(count=300, selection={"prefix": "tmp:"}), tmp_path, journal)
         with pytest.raises(UsageError, match="listing has a different selection"):
             asyncio.run(run_job(other, environment))
-        same = self.deleting(Listing(300), tmp_path, journal)
+        same = self.deleting(Listing(count=300), tmp_path, journal)
         assert asyncio.run(run_job(same, environment)) is ExitStatus.OK
         report = json.loads((tmp_path / "report").read_bytes())
         assert (report["records"], report["succeeded"]) == (300, 300)
 
     def test_cannot_be_checked_first(self) -> None:
         with pytest.raises(UsageError, match="a listing can be read only once"):
-            require_rereadable(Listing(1))
+            require_rereadable(Listing(count=1))
 
     def test_resumes_although_a_kill_has_torn_its_failures_file(
         self, tmp_path: Path, environment: Environment
     ) -> None:
         journal, failures = tmp_path / "journal", tmp_path / "failures"
-        broken = self.deleting(Listing(300, breaks_at=200), tmp_path, journal)
+        broken = self.deleting(Listing(count=300, breaks_at=200), tmp_path, journal)
         reporting = replace(broken.reporting, failures_path=failures)
         asyncio.run(run_job(replace(broken, reporting=reporting), environment))
         failures.write_bytes(b"\x00" * 40)  # what a power loss may leave behind the mark
-        again = self.deleting(Listing(300), tmp_path, journal)
+        again = self.deleting(Listing(count=300), tmp_path, journal)
         status = asyncio.run(run_job(replace(again, reporting=reporting), environment))
         assert (status, failures.read_bytes()) == (ExitStatus.OK, b"")
 
