@@ -103,6 +103,14 @@ def stdout_failed(broken: OSError) -> StreamError:
     return StreamError(f"cannot write to stdout: {broken.strerror}")
 
 
+def not_permitted(refused: PermissionError, kind: type[KvsctlError] = UsageError) -> KvsctlError:
+    """Return the error of a file that the user may not use, or even look up in its folder."""
+    return kind(
+        f"cannot use {refused.filename}: {refused.strerror}",
+        "Give another file, or change the permissions of its folder.",
+    )
+
+
 class WorkLeft(KvsctlError):
     """The time was up, or another run held the lock. Run the same command later to do the rest."""
 

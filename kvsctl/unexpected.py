@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Final
 
-from kvsctl.errors import Defect, KvsctlError, StreamError, UsageError
+from kvsctl.errors import Defect, KvsctlError, StreamError, UsageError, not_permitted
 
 _NEAR_BYTES: Final = 16 << 20
 """More than any single allocation at start-up: the stack of a thread (8 MiB), a library (5 MiB)."""
@@ -53,6 +53,8 @@ def explained(error: Exception) -> KvsctlError:
         if _has_begun(error):
             return StreamError(f"cannot continue: {damage}", _DAMAGE_HINT)
         return UsageError(f"cannot start: {damage}", _DAMAGE_HINT)
+    if isinstance(error, PermissionError) and error.filename is not None:
+        return not_permitted(error, StreamError if _has_begun(error) else UsageError)
     return Defect(f"kvsctl has a defect: {type(error).__name__}")
 
 

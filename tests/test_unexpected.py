@@ -149,3 +149,14 @@ def test_a_name_that_is_too_long_is_no_defect() -> None:
     explanation = explained(raised.value)
     assert explanation.status is ExitStatus.USAGE
     assert explanation.message == "a" * 300 + ": the name is too long"
+
+
+def test_a_file_that_may_not_be_used_is_no_defect() -> None:
+    refused = PermissionError(errno.EACCES, "Permission denied", "closed/file")
+    explanation = explained(refused)
+    assert explanation.status is ExitStatus.USAGE
+    assert explanation.message == "cannot use closed/file: Permission denied"
+    with pytest.raises(PermissionError) as caught, job_at_work():
+        raise refused
+    assert explained(caught.value).status is ExitStatus.STREAM
+    assert explained(PermissionError(errno.EACCES, "Permission denied")).status is ExitStatus.DEFECT

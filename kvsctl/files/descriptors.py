@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from kvsctl.errors import UsageError
+from kvsctl.errors import UsageError, not_permitted
 
 _DESCRIPTOR: Final = re.compile(r"/dev/(stdin|stdout|stderr)|/(?:dev|proc/self)/fd/([0-9]{1,9})")
 _LEAST_SPARE: Final = 32
@@ -48,6 +48,7 @@ def descriptor(path: Path) -> int | None:
     """Return the descriptor that a path, or a link, stands for; None for any other path.
 
     Never truncate or replace the file behind a descriptor: other processes may write to it too.
+    Raise UsageError if the user may not look up the path.
     """
     if os.name != "posix":
         return None
@@ -55,7 +56,11 @@ def descriptor(path: Path) -> int | None:
     for _ in range(_MAX_LINKS):
         if found := _DESCRIPTOR.fullmatch(os.path.normpath(current)):
             return _STREAMS.index(found[1]) if found[1] else int(found[2])
-        if not current.is_symlink():
+        try:
+            is_link = current.is_symlink()
+        except PermissionError as error:
+            raise not_permitted(error) from error
+        if not is_link:
             break
         current = current.parent / current.readlink()
     return None

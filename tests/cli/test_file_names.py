@@ -1,8 +1,12 @@
-"""An empty file name, as an unset variable of a script leaves it, is refused by every option."""
+"""File names that no option takes: empty ones, and those in a folder that may not be entered."""
+
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.support.commands.command import Command
+from tests.support.needs import IS_POSIX, IS_ROOT, only_on
 
 _FILE = "is empty or a folder: not a file name"
 
@@ -40,3 +44,43 @@ def test_an_empty_file_name_is_refused(kvsctl: Command, flag: str, name: str) ->
 def test_no_option_of_a_file_takes_nothing(kvsctl: Command, words: list[str], shown: str) -> None:
     ended = kvsctl(*words, status=2)
     assert f"{shown} {_FILE}" in ended.err.decode()
+
+
+@pytest.fixture
+def closed(tmp_path: Path) -> Iterator[Path]:
+    """Return a folder that may not be entered."""
+    folder = tmp_path / "closed"
+    folder.mkdir(mode=0)
+    yield folder
+    folder.chmod(0o700)
+
+
+@only_on(IS_POSIX and not IS_ROOT, "root may enter every folder")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["set", "a=1", "--report"],
+        ["set", "a=1", "--failures"],
+        ["set", "a=1", "--journal"],
+        ["set", "a=1", "--lock"],
+        ["set", "a=1", "--metrics-file"],
+        ["set", "--url", "http://127.0.0.1:1", "a=1", "--token-file"],
+        ["get", "a", "-o"],
+        ["export", "-o"],
+        ["export", "--manifest"],
+        ["diff", "-f"],
+        ["verify"],
+        ["delete", "--all", "--yes", "--undo"],
+        ["delete", "--all", "--plan"],
+        ["serve", "--port", "0", "--db"],
+        ["serve", "--port", "0", "--import"],
+        ["serve", "--port", "0", "--export-on-exit"],
+    ],
+)
+def test_a_folder_that_may_not_be_entered_is_no_defect(
+    kvsctl: Command, closed: Path, words: list[str]
+) -> None:
+    own = [] if words[0] in ("serve", "verify") or "--url" in words else ["-t", "local"]
+    ended = kvsctl(*words, closed / "file", *own, status=2)
+    assert f"kvsctl: cannot use {closed / 'file'}: Permission denied\n" in ended.err.decode()
+    assert not kvsctl.database.exists()
