@@ -31,7 +31,7 @@ _SEPARATOR: Final[Any] = orjson.Fragment(b"\n")
 _SEPARATED: Final = b",\n,"
 """The separator of texts that are encoded together: JSON from orjson has no line breaks."""
 _NULL: Final = b"null"
-_NO_NUMBER: Final = "NaN and infinities are not JSON"
+_NON_FINITE: Final = "NaN and infinities are not JSON"
 
 
 class Unusable(msgspec.Struct, frozen=True):
@@ -175,8 +175,8 @@ class Items(msgspec.Struct):
             message = f"the record cannot be written as JSON: {error}"
             block.refuse(Unusable(message, _identity_of(members)))
             return
-        if _NULL in text and not _read_back([text], [members]) and _has_no_number(members):
-            block.refuse(Unusable(_NO_NUMBER, _identity_of(members)))
+        if _NULL in text and not _read_back([text], [members]) and _has_non_finite(members):
+            block.refuse(Unusable(_NON_FINITE, _identity_of(members)))
         else:
             block.texts.append(text[:-1])
 
@@ -200,7 +200,7 @@ def _read_back(texts: Sequence[bytes], items: Sequence[object]) -> bool:
         return False
 
 
-def _has_no_number(value: object) -> bool:
+def _has_non_finite(value: object) -> bool:
     """Return whether a value contains NaN or an infinity, which orjson writes as null."""
     return any(isinstance(one, float) and not math.isfinite(one) for one in _leaves(value))
 
