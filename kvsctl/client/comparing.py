@@ -17,8 +17,7 @@ from kvsctl.bulk.feeds import ReadyFeed
 from kvsctl.bulk.run import Run
 from kvsctl.bulk.settling.reconcile import ReadPolicy
 from kvsctl.client.options import Covered
-from kvsctl.client.results import Collector as Failures
-from kvsctl.client.results import FailedRecord
+from kvsctl.client.results import FailedRecord, ResultCollector
 from kvsctl.client.session import Session
 from kvsctl.client.stream import Arrivals, Arriving
 from kvsctl.comparison.entries import Block, Entry, FileSide
@@ -94,7 +93,7 @@ class Comparing:
         self._ignores_manifest = ignores_manifest
         self.arrivals: Final = Arrivals[DifferentRecord]()
         self._comparer = Comparer(self._take, same_text if compares_text else are_equal)
-        self._failures = Failures()
+        self._failures = ResultCollector()
         self._problems: list[Problem] = []
         self._side: FileSide | None = None
         self._room = asyncio.Event()

@@ -14,7 +14,7 @@ from kvsctl.backups.manifest import manifest_path
 from kvsctl.bulk.events import Listener
 from kvsctl.bulk.plan import Pressure
 from kvsctl.client.options import Covered, file_name
-from kvsctl.client.results import Collector, Result
+from kvsctl.client.results import Result, ResultCollector
 from kvsctl.client.session import Reading, Session
 from kvsctl.client.stream import Arrivals
 from kvsctl.client.wording import in_python
@@ -57,7 +57,7 @@ async def export_to_file(
     place = _place(path, target, started_at)
     vouching = manifest_path(place)
     manifest = manifest_at(vouching, place, target, covered.spaces, covered.selection, started_at)
-    collector, waking = Collector(), _Waking()
+    collector, waking = ResultCollector(), _Waking()
     sink = open_compressed(place, waking.wake)
     try:
         form = json_lines([MetadataField.EXPIRES])
@@ -97,7 +97,7 @@ def lines_reading(
 ) -> tuple[Reading, Arrivals[bytes]]:
     """Return a run whose records arrive as lines, each with its line feed."""
     arrivals: Arrivals[bytes] = Arrivals()
-    collector = Collector()
+    collector = ResultCollector()
     output = RecordOutput(
         _LineSink(arrivals), json_lines([MetadataField.EXPIRES]), is_ordered=False
     )

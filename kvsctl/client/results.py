@@ -91,7 +91,7 @@ class Result(msgspec.Struct, frozen=True):
         return f"kvsctl: of {given} given before, {self.succeeded:,} succeeded{others}"
 
 
-class Collector:
+class ResultCollector:
     """A listener that keeps every failure of a run, for its result."""
 
     wants = frozenset({Settled})

@@ -13,7 +13,7 @@ from kvsctl.bulk.settling.precondition import WriteIf
 from kvsctl.bulk.stopping import retrieve_error
 from kvsctl.client.feeds import CallerFeed
 from kvsctl.client.opening import Opening
-from kvsctl.client.results import Collector, Result
+from kvsctl.client.results import Result, ResultCollector
 from kvsctl.client.stream import Arrivals
 from kvsctl.client.wording import in_python
 from kvsctl.errors import KvsctlError, UsageError, WorkLeft
@@ -103,7 +103,7 @@ class Session:
         Raise the error that ended this early, with the result so far. Otherwise raise the exception
         of the caller's iterable, if there was one.
         """
-        collector = Collector()
+        collector = ResultCollector()
         everyone: list[Listener] = [collector.tally, collector, *listeners]
         run = Run(plan, self._writer(plan), everyone, pacer=self.pacer)
         try:
