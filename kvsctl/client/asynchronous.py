@@ -5,12 +5,12 @@ from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
     Callable,
-    Coroutine,
     Iterable,
     Mapping,
     Sequence,
 )
 from contextlib import AsyncExitStack
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -271,15 +271,15 @@ class AsyncClient:
         """
         if other is self:
             raise compared_with_itself()
-        if isinstance(other, AsyncClient) and other._session is None:
-            raise other_not_open()
-
-        def collect(covered: Covered, note: Listener) -> "Coroutine[Any, Any, Collector]":
-            assert isinstance(other, AsyncClient)  # noqa: S101
-            return other._collect(covered, note, listeners)
-
+        left: Path | Collected
+        if isinstance(other, AsyncClient):
+            if other._session is None:
+                raise other_not_open()
+            left = partial(other._collect, listeners=listeners)
+        else:
+            left = other_file(other, "an AsyncClient")
         return self._differences(
-            collect if isinstance(other, AsyncClient) else other_file(other, "an AsyncClient"),
+            left,
             prefix,
             entities,
             listeners,
