@@ -33,7 +33,7 @@ from kvsctl.client.options import (
     other_not_open,
 )
 from kvsctl.client.results import Result
-from kvsctl.client.session import cut_off
+from kvsctl.client.session import client_closed
 from kvsctl.client.stream import ReadRecord
 from kvsctl.errors import UsageError, WorkLeft
 from kvsctl.service.transport.carrier import Carrier
@@ -346,7 +346,7 @@ class Client:
         except UsageError:
             if has_given or self._thread is not None:
                 raise
-            raise cut_off() from None
+            raise client_closed() from None
 
     def _call(self, work: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
         """Carry out a coroutine on the client's loop, and wait for it."""
@@ -364,7 +364,7 @@ class Client:
             raise _called_by_a_listener()
         with self._guard:
             if self._thread is not thread:
-                raise cut_off()
+                raise client_closed()
             return asyncio.run_coroutine_threadsafe(kept(work()), thread.loop)
 
 

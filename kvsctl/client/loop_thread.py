@@ -8,7 +8,7 @@ from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from typing import Any, Final, Generic, NoReturn, TypeVar
 
-from kvsctl.client.session import cut_off
+from kvsctl.client.session import client_closed
 from kvsctl.jobs.event_loop import quick_loop
 
 _T = TypeVar("_T")
@@ -125,7 +125,7 @@ def result_of(future: "Future[Callable[[], _T]]") -> _T:
     try:
         ended = future.result()
     except CancelledError:
-        raise cut_off() from None
+        raise client_closed() from None
     finally:
         future.cancel()  # no effect unless this thread was interrupted
     return ended()

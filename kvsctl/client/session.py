@@ -23,9 +23,9 @@ from kvsctl.service.wire import MetadataRequest
 _T = TypeVar("_T")
 
 
-def cut_off() -> WorkLeft:
+def client_closed() -> WorkLeft:
     """Return the error of a call that was in progress when its client was closed."""
-    return WorkLeft("the client was closed while a call was at work", "Call it again.")
+    return WorkLeft("the client was closed while a call was in progress", "Call it again.")
 
 
 class Stoppable(Protocol):
@@ -91,7 +91,7 @@ class Session:
         if run not in self._cut_off:
             return None
         self._cut_off.discard(run)
-        return cut_off()
+        return client_closed()
 
     def asking(self, metadata: MetadataRequest) -> StoreClient:
         """Return a client of the same store that asks for this metadata."""

@@ -1,4 +1,4 @@
-"""A client that is closed while calls are at work, and what is not an iterable of records."""
+"""A client that is closed while calls are in progress, and what is not an iterable of records."""
 
 import asyncio
 from collections.abc import AsyncIterator

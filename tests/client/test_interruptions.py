@@ -1,4 +1,4 @@
-"""A client in its process: Ctrl-C, a fork, and what ends while a call is at work."""
+"""A client in its process: Ctrl-C, a fork, and what ends while a call is in progress."""
 
 import asyncio
 import json
@@ -179,7 +179,7 @@ def test_a_client_that_is_closed_in_mid_run_raises_in_the_thread_that_calls(kind
     closing = threading.Thread(target=close)
     with client:
         closing.start()
-        with pytest.raises(WorkLeft, match="the client was closed while a call was at work"):
+        with pytest.raises(WorkLeft, match="the client was closed while a call was in progress"):
             calls[kind]()
         closing.join()
     assert closing.name not in [one.name for one in threading.enumerate()]
@@ -341,5 +341,5 @@ def test_a_client_that_is_closed_while_its_caller_gives_keys_says_so() -> None:
             closing.join()
             yield "k"
 
-        with pytest.raises(WorkLeft, match="the client was closed while a call was at work"):
+        with pytest.raises(WorkLeft, match="the client was closed while a call was in progress"):
             next(client.get_many(keys()))
