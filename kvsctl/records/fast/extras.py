@@ -13,7 +13,7 @@ from msgspec import UNSET
 from kvsctl.limits import TTL_UNIT_SECONDS, Limits
 from kvsctl.records.checks import Breach, check_entity
 from kvsctl.records.fast.columns import Entities, Extras, converted, name_end, string_of_json
-from kvsctl.records.fast.members import Found
+from kvsctl.records.fast.members import Members
 from kvsctl.records.rules import Rules
 from kvsctl.records.ttl import CLOCKS_APART_SECONDS, SHORT_UNITS, parse_ttl
 
@@ -49,7 +49,7 @@ def default_entities(rules: Rules, count: int, others: set[int]) -> Entities | N
 
 
 def extras_of_json(
-    rules: Rules, members: Found, others: set[int], hidden: str | None = None
+    rules: Rules, members: Members, others: set[int], hidden: str | None = None
 ) -> Extras:
     """Return the extras of objects. A member named `hidden` has another meaning."""
     limits = rules.certain_limits
@@ -110,7 +110,7 @@ def extras_of_cells(
 
 
 def entities_of_json(
-    rules: Rules, members: Found, others: set[int], hidden: str | None = None
+    rules: Rules, members: Members, others: set[int], hidden: str | None = None
 ) -> Entities | None:
     """Return the entities of objects; None if none has one."""
     column = _texts(members, "entityName", others, hidden)
@@ -145,7 +145,7 @@ def _entities(column: Sequence[str | None], rules: Rules, others: set[int]) -> E
 
 
 def _texts(
-    members: Found, name: str, others: set[int], hidden: str | None
+    members: Members, name: str, others: set[int], hidden: str | None
 ) -> Sequence[str | None] | None:
     """Return the members of a name in `TEXTS`, None where null or missing; None if all are."""
     column = None if name == hidden else members.texts_if_any(name)

@@ -25,7 +25,7 @@ from kvsctl.records.fast.extras import (
     require_options,
 )
 from kvsctl.records.fast.keys import illegal_keys, read_keys, read_strings
-from kvsctl.records.fast.members import Decoder, Found
+from kvsctl.records.fast.members import Decoder, Members
 from kvsctl.records.fields import KNOWN_MEMBERS, LEAST_BYTES, MEMBER_BYTES
 from kvsctl.records.parsed import Columns, ReadMany
 from kvsctl.records.rules import Rules
@@ -228,7 +228,7 @@ def _stripped(lines: Sequence[bytes]) -> list[bytes]:
     return list(map(bytes.strip, lines, repeat(WHITE_SPACE)))
 
 
-def _keys(objects: Found, template: KeyTemplate, others: set[int]) -> list[str]:
+def _keys(objects: Members, template: KeyTemplate, others: set[int]) -> list[str]:
     return filled(
         template,
         [key_texts_of_json(objects.column(name), others) for name in template.members],

@@ -51,7 +51,7 @@ _encode = msgspec.json.Encoder().encode
 _encode_lines = msgspec.json.Encoder().encode_lines
 
 
-class Found(msgspec.Struct, gc=False):
+class Members(msgspec.Struct, gc=False):
     """The members of lines.
 
     `lines` are the lines as they were decoded. Each line in `gaps` is not certainly an object, and
@@ -209,7 +209,7 @@ class Decoder:
         # It is common, so a line that is not an object does not slow down the lines beside it.
         self._instead = _encode(dict.fromkeys(self._form.names, "a"))
 
-    def read(self, lines: Sequence[bytes]) -> Found:
+    def read(self, lines: Sequence[bytes]) -> Members:
         """Return the members of lines."""
         given = lines
         lines, joined, is_shallow = self._decodable(given)
@@ -233,7 +233,7 @@ class Decoder:
                 lines[place], entries[place] = self._instead, instead
         if lines is not given:
             joined = b"\0".join(lines)
-        return Found(lines, entries, form.getters, gaps, masked, is_shallow, joined)
+        return Members(lines, entries, form.getters, gaps, masked, is_shallow, joined)
 
     def _learnt(self, form: _Form, lines: Sequence[bytes]) -> _Form:
         """Return a form with the names of these lines, too; the same form if it has all of them."""
@@ -276,7 +276,7 @@ class Decoder:
         """Return the lines, with an empty one in place of each that must not be decoded.
 
         Return also the lines given, with NUL between them, and whether all lines are certainly
-        shallow: see `Found`.
+        shallow: see `Members`.
         """
         text, longest = b"\0".join(lines), max(map(len, lines))
         # For short lines, it is faster to look at the values alone.
