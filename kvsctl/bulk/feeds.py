@@ -91,7 +91,7 @@ class HandedFeed:
         self._arrived = asyncio.Event()
         self._is_awaited = False
         self._room = threading.Event()
-        self._closed = False
+        self._is_closed = False
 
     async def get(self) -> PieceList | None:
         """See Feed."""
@@ -116,7 +116,7 @@ class HandedFeed:
 
     def close(self) -> None:
         """Let `read_all` end at its next list."""
-        self._closed = True
+        self._is_closed = True
         self._room.set()
 
     def note_room(self) -> None:
@@ -126,14 +126,14 @@ class HandedFeed:
     @property
     def has_room(self) -> bool:
         """Whether the other thread may hand over one more list."""
-        return len(self._ready) < _MAX_AHEAD and not self._closed
+        return len(self._ready) < _MAX_AHEAD and not self._is_closed
 
     def read_all(self) -> None:
         """Iterate `reader` in this thread, until it ends or the feed is closed."""
         try:
             for pieces in self._reader:
                 self._await_room()
-                if self._closed:
+                if self._is_closed:
                     return
                 self.hand_over(pieces)
         except Exception as error:
@@ -144,7 +144,7 @@ class HandedFeed:
     def _await_room(self) -> None:
         if len(self._ready) >= _MAX_AHEAD:
             self._room.clear()
-            if len(self._ready) > _MIN_AHEAD and not self._closed:
+            if len(self._ready) > _MIN_AHEAD and not self._is_closed:
                 self._room.wait()
 
     def hand_over(self, arrived: PieceList | BaseException | None) -> None:
@@ -155,7 +155,7 @@ class HandedFeed:
         try:
             self._loop.call_soon_threadsafe(self._arrived.set)
         except RuntimeError:
-            self._closed = True  # the loop is closed: the run has ended
+            self._is_closed = True  # the loop is closed: the run has ended
 
 
 class ThreadFeed(HandedFeed):
