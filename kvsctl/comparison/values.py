@@ -11,7 +11,7 @@ from kvsctl.jsonequal import are_equal
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
-class Part(NamedTuple):
+class DifferingPart(NamedTuple):
     """A part of a value that differs: its path, and its JSON on each side; None if it is absent.
 
     A path begins with `value`: `value.name`, `value.tags[2]`, `value["two words"]`.
@@ -22,7 +22,7 @@ class Part(NamedTuple):
     right: bytes | None
 
 
-def differing_parts(left: bytes, right: bytes, path: str = "value") -> Iterator[Part]:
+def differing_parts(left: bytes, right: bytes, path: str = "value") -> Iterator[DifferingPart]:
     """Yield the smallest parts in which two values differ, in the order of the left.
 
     Elements of arrays are compared by index. The caller must have checked the depth.
@@ -33,16 +33,16 @@ def differing_parts(left: bytes, right: bytes, path: str = "value") -> Iterator[
     elif kinds == b"[[":
         yield from _differing_elements(left, right, path)
     elif not are_equal(left, right):
-        yield Part(path, left, right)
+        yield DifferingPart(path, left, right)
 
 
-def _differing_members(left: bytes, right: bytes, path: str) -> Iterator[Part]:
+def _differing_members(left: bytes, right: bytes, path: str) -> Iterator[DifferingPart]:
     ones, others = _members(left), _members(right)
     for name in [*ones, *(name for name in others if name not in ones)]:
         yield from _compared(ones.get(name), others.get(name), path + _step(name))
 
 
-def _differing_elements(left: bytes, right: bytes, path: str) -> Iterator[Part]:
+def _differing_elements(left: bytes, right: bytes, path: str) -> Iterator[DifferingPart]:
     ones, others = jsontext.elements(left), jsontext.elements(right)
     for place in range(max(len(ones), len(others))):
         one = ones[place] if place < len(ones) else None
@@ -50,9 +50,9 @@ def _differing_elements(left: bytes, right: bytes, path: str) -> Iterator[Part]:
         yield from _compared(one, other, f"{path}[{place}]")
 
 
-def _compared(one: bytes | None, other: bytes | None, path: str) -> Iterator[Part]:
+def _compared(one: bytes | None, other: bytes | None, path: str) -> Iterator[DifferingPart]:
     if one is None or other is None:
-        yield Part(path, one, other)
+        yield DifferingPart(path, one, other)
     else:
         yield from differing_parts(one, other, path)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvsctl.comparison.values import Part, differing_parts
+from kvsctl.comparison.values import DifferingPart, differing_parts
 from kvsctl.jsonequal import are_equal
 
 
@@ -87,5 +87,7 @@ def test_the_parts_turn_the_left_value_into_the_right_one(left: Any, right: Any)
 @given(_values, _values)
 def test_parts_of_swapped_values_are_swapped(left: Any, right: Any) -> None:
     one, other = json.dumps(left).encode(), json.dumps(right).encode()
-    swapped = {Part(part.path, part.right, part.left) for part in differing_parts(other, one)}
+    swapped = {
+        DifferingPart(part.path, part.right, part.left) for part in differing_parts(other, one)
+    }
     assert set(differing_parts(one, other)) == swapped

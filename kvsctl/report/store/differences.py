@@ -8,7 +8,7 @@ from msgspec import structs
 
 from kvsctl.bulk.outcomes.tally import Tally
 from kvsctl.comparison.joining import Change, Counts, Difference, value_of
-from kvsctl.comparison.values import Part, differing_parts
+from kvsctl.comparison.values import DifferingPart, differing_parts
 from kvsctl.jsontext import one_line
 from kvsctl.report.console import Environment
 from kvsctl.report.escape import ELLIPSIS, visible
@@ -59,7 +59,7 @@ def shown(difference: Difference, environment: Environment) -> str:
     return "".join(painted(line, environment) for line in lines)
 
 
-def _part(part: Part) -> str:
+def _part(part: DifferingPart) -> str:
     start = 0
     if part.left is not None and part.right is not None:
         start = _start_of(part.left, part.right)
