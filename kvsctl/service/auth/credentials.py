@@ -23,7 +23,7 @@ from kvsctl.errors import CredentialsError, UsageError
 from kvsctl.service.auth.lifetime import due_again_at, due_at, end_of
 from kvsctl.service.auth.terminal_use import lent
 from kvsctl.service.auth.token_output import (
-    Leash,
+    CommandStopper,
     TooMuchOutputError,
     command_bytes,
     file_bytes,
@@ -199,11 +199,11 @@ class TokenCommand(msgspec.Struct, frozen=True):
         """See TokenSource."""
         return True
 
-    def read(self, leash: Leash | None = None) -> Secret:
+    def read(self, stopper: CommandStopper | None = None) -> Secret:
         """Return the token: the only line that the command prints.
 
-        Raise CredentialsError if the command fails, hangs or prints anything else. `leash` can end
-        it earlier.
+        Raise CredentialsError if the command fails, hangs or prints anything else. `stopper` can
+        end it earlier.
         """
         program = ""
         try:
@@ -212,7 +212,7 @@ class TokenCommand(msgspec.Struct, frozen=True):
                 raise CredentialsError("token command is empty", _COMMAND_HINT)
             program = f' "{words[0]}"'
             with lent():
-                status, text = command_bytes(words, self.timeout_seconds, leash)
+                status, text = command_bytes(words, self.timeout_seconds, stopper)
         except TooMuchOutputError:
             raise _too_much(self.name, _COMMAND_HINT) from None
         except subprocess.TimeoutExpired:
@@ -358,11 +358,11 @@ async def _read_from(source: TokenSource) -> Secret:
     """Read the source in a thread. If this is cancelled, end a command."""
     if not isinstance(source, TokenCommand):
         return await in_daemon_thread(source.read)
-    leash = Leash()
+    stopper = CommandStopper()
     try:
-        return await in_daemon_thread(partial(source.read, leash))
+        return await in_daemon_thread(partial(source.read, stopper))
     except asyncio.CancelledError:
-        leash.end()
+        stopper.end()
         raise
 
 

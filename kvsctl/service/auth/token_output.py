@@ -23,7 +23,7 @@ def file_bytes(path: Path) -> bytes:
         return _bounded(opened.read(MAX_TOKEN_BYTES + 1))
 
 
-class Leash:
+class CommandStopper:
     """Lets another thread end a command: see `command_bytes`."""
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Leash:
         self._process: subprocess.Popen[bytes] | None = None
         self._is_over = False
 
-    def started(self, words: Sequence[str]) -> "subprocess.Popen[bytes]":
+    def start(self, words: Sequence[str]) -> "subprocess.Popen[bytes]":
         """Start a command. Raise subprocess.TimeoutExpired after `end`."""
         with self._lock:
             if self._is_over:
@@ -42,7 +42,7 @@ class Leash:
             return self._process
 
     def end(self) -> None:
-        """Kill the command if it runs, and start none any more."""
+        """Kill the command if it runs, and start no other."""
         with self._lock:
             self._is_over = True
             if self._process is not None:
@@ -50,16 +50,16 @@ class Leash:
 
 
 def command_bytes(
-    words: Sequence[str], timeout_seconds: float, leash: Leash | None = None
+    words: Sequence[str], timeout_seconds: float, stopper: CommandStopper | None = None
 ) -> tuple[int, bytes]:
     """Run a command and return its exit code and its stdout. Kill it if it does not end in time.
 
-    `leash` can end it earlier. Raise OSError or ValueError if it cannot be run, TooMuchOutputError
-    if it prints too much, and subprocess.TimeoutExpired if it, or a child that keeps its stdout
-    open, does not end in time.
+    `stopper` can end it earlier. Raise OSError or ValueError if it cannot be run,
+    TooMuchOutputError if it prints too much, and subprocess.TimeoutExpired if it, or a child that
+    keeps its stdout open, does not end in time.
     """
     ends = time.monotonic() + timeout_seconds
-    process = (leash or Leash()).started(words)
+    process = (stopper or CommandStopper()).start(words)
     printed: list[bytes] = []
     # In a thread: a child may keep the pipe open for ever, and Windows cannot select on a pipe.
     reader = threading.Thread(target=_read, args=(process, printed), daemon=True)
