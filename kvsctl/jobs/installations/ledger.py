@@ -80,7 +80,7 @@ class Ledger:
         Raise UsageError if the files that it alone reads are not those of that line.
         """
         name = str(target.installation)
-        line = self.finished(name)
+        line = self._finished(name)
         if self._own_files is None:
             return line
         then = () if line is None else line.input
@@ -92,15 +92,10 @@ class Ledger:
             )
         return line
 
-    def finished(self, installation: str) -> Line | None:
-        """Return the line of an installation that need not be worked on; None for others."""
-        line = self._content.lines.get(installation)
-        return line if is_finished(line, retries_failed=self._retries_failed) else None
-
     @property
     def canaries(self) -> Mapping[str, int | None]:
         """The canaries of all runs: the exit code of each that is finished; None for the others."""
-        lines = {name: self.finished(name) for name in self._content.canaries}
+        lines = {name: self._finished(name) for name in self._content.canaries}
         return {name: None if line is None else line.exit_code for name, line in lines.items()}
 
     def note_canaries(self, installations: Sequence[str]) -> None:
@@ -124,6 +119,10 @@ class Ledger:
         if self._writes is not None:
             self._writes.result()
         return self.error
+
+    def _finished(self, installation: str) -> Line | None:
+        line = self._content.lines.get(installation)
+        return line if is_finished(line, retries_failed=self._retries_failed) else None
 
     def _begun(self, now: Header, *, starts_over: bool) -> Content:
         try:
