@@ -99,11 +99,10 @@ class Cleaning:
             counted.append((found, listed))
 
         pacer = pacer_of(self._template.plan.pace)
-        line, end = await work_on(target, job, around, lambda part: counting_job(part, note), pacer)
-        whole, end = (
-            end,
-            None if end is None or end.tally is None else _requests_only(end, end.tally),
+        line, whole = await work_on(
+            target, job, around, lambda part: counting_job(part, note), pacer
         )
+        end = None if whole is None or whole.tally is None else _requests_only(whole, whole.tally)
         if line.exit_code != ExitStatus.OK or not counted:
             self._unlisted += 1
             for _, listed in counted:
