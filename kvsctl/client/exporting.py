@@ -55,8 +55,10 @@ async def export_to_file(
     """Export to a file, or to a new one in a folder: see `AsyncClient.export`."""
     target, started_at = session.opening.target, datetime.now(UTC)
     place = _place(path, target, started_at)
-    vouching = manifest_path(place)
-    manifest = manifest_at(vouching, place, target, covered.spaces, covered.selection, started_at)
+    manifest_file = manifest_path(place)
+    manifest = manifest_at(
+        manifest_file, place, target, covered.spaces, covered.selection, started_at
+    )
     collector, waking = ResultCollector(), _Waking()
     sink = open_compressed(place, waking.wake)
     try:
@@ -88,7 +90,7 @@ async def export_to_file(
     return Exported(
         **{name: getattr(result, name) for name in Result.__struct_fields__},
         path=printed.part_left or place,
-        manifest_path=None if result.failed else vouching,
+        manifest_path=None if result.failed else manifest_file,
     )
 
 
@@ -161,9 +163,9 @@ def _unused_place(name: str, target: Target, moment: datetime) -> Path:
     place = named(path / _NAME, moment, target) if path.is_dir() else path
     if descriptor(place) is not None or (place.exists() and not place.is_file()):
         raise UsageError(f"cannot export to {place}: not a regular file")
-    vouching = manifest_path(place)
-    require_manifest(vouching, f"the manifest of {place}", "Give another file name.")
-    roles = [*written_roles("output", place), *written_roles("manifest", vouching)]
+    manifest_file = manifest_path(place)
+    require_manifest(manifest_file, f"the manifest of {place}", "Give another file name.")
+    roles = [*written_roles("output", place), *written_roles("manifest", manifest_file)]
     require_one_role_each([*roles, *files_of(target)])
     return place
 
