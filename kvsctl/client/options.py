@@ -157,12 +157,11 @@ class Covered(msgspec.Struct, frozen=True):
         self, run_plan: RunPlan, *, in_order: bool, needed: MetadataRequest | None = None
     ) -> ListingPlan:
         """Return what is listed. `in_order`: by key. `needed`: the times that must be known."""
-        needed = needed or MetadataRequest()
         return ListingPlan(
             selection=Selection(prefix=self.prefix),
             spaces=self.spaces,
             chains=1 if in_order else run_plan.concurrency,
-            needed=MetadataRequest(needed.created, needed.updated),
+            needed=needed or MetadataRequest(),
             rereads=self.is_consistent,
             skip_expired=self.skips_expired,
         )
