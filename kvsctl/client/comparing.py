@@ -199,7 +199,10 @@ class Comparing:
         return self._noted(chain([first], blocks))
 
     def _noted(self, blocks: Iterator[Block]) -> Iterator[Block]:
-        """Yield blocks, and count the problems that were found in them."""
+        """Yield blocks, and count the problems that were found in them.
+
+        They are counted here, on the loop: the first block may have been read in another thread.
+        """
         note = counting(self._note)
         block: Block | None = ()
         while block is not None:

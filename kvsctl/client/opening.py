@@ -120,7 +120,8 @@ class Opening(msgspec.Struct, frozen=True):
 
             name = min(unknown)
             raise UsageError(f"unknown setting {name}", hint_of(name, Settings.__annotations__))
-        resolve_running({}, {}, given, "setting {}".format, limits)  # named as by the caller
+        # Checked alone first, so that an error names the setting as the caller did.
+        resolve_running({}, {}, given, "setting {}".format, limits)
         section = target.section
         running = resolve_running(given, environ, section, section.place, limits)
         _require_usable(access.transport, target)
