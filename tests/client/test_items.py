@@ -1,4 +1,4 @@
-"""What a caller gives, as JSON: one by one and at once, with the same results."""
+"""What a caller gives, as JSON: one by one, in turn and at once, with the same results."""
 
 import datetime
 import math
@@ -35,7 +35,8 @@ _MEMBERS = st.dictionaries(st.sampled_from(["key", "value", "entityName", "ttl",
 _RECORDS = _MEMBERS | st.builds(
     lambda key, value: {"key": key, "value": value}, st.text(min_size=1), _VALUES
 )
-_GIVEN = st.lists(_RECORDS | _RECORDS.map(UserDict) | st.text() | st.integers())
+_KEYS = st.text() | st.just("\ud800")
+_GIVEN = st.lists(_RECORDS | _RECORDS.map(UserDict) | _KEYS | st.integers())
 
 
 def _items(verb: Verb) -> Items:
@@ -48,13 +49,14 @@ def _lists(given: Any, verb: Verb = Verb.SET) -> list[PieceList]:
 
 @settings(max_examples=60)
 @given(_GIVEN, st.sampled_from([Verb.SET, Verb.DELETE]))
-def test_at_once_is_as_one_by_one(items: list[Any], verb: Verb) -> None:
-    one_by_one, at_once = Block(), Block()
-    _items(verb).encode(iter(items), one_by_one)
+def test_in_turn_and_at_once_are_as_one_by_one(items: list[Any], verb: Verb) -> None:
+    one_by_one, in_turn, at_once = Block(), Block(), Block()
+    _items(verb)._encode_each(items, one_by_one)
+    _items(verb).encode(iter(items), in_turn)
     _items(verb).encode_at_once(items, at_once)
-    assert at_once.texts == one_by_one.texts
-    assert at_once.unusable == one_by_one.unusable
-    assert len(at_once.texts) == len(items)
+    assert at_once.texts == in_turn.texts == one_by_one.texts
+    assert at_once.unusable == in_turn.unusable == one_by_one.unusable
+    assert len(one_by_one.texts) == len(items)
 
 
 @pytest.mark.parametrize("make", [dict, OrderedDict, UserDict])
