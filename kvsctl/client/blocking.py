@@ -22,7 +22,7 @@ from kvsctl.bulk.events import Listener
 from kvsctl.client.asynchronous import PLAIN, AsyncClient, Given, Place
 from kvsctl.client.feeds import CallersThread, is_iterable
 from kvsctl.client.items import Key
-from kvsctl.client.loop_thread import LoopThread, Taking, kept, result_of
+from kvsctl.client.loop_thread import LoopThread, Taking, captured, result_of
 from kvsctl.client.opening import Settings
 from kvsctl.client.options import (
     Covered,
@@ -365,7 +365,7 @@ class Client:
         with self._guard:
             if self._thread is not thread:
                 raise client_closed()
-            return asyncio.run_coroutine_threadsafe(kept(work()), thread.loop)
+            return asyncio.run_coroutine_threadsafe(captured(work()), thread.loop)
 
 
 def _called_by_a_listener() -> UsageError:

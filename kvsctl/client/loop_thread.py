@@ -53,7 +53,7 @@ class LoopThread:
                 ending = loop.create_task(self._until_ended(begun))
                 while not ending.done():
                     # What a caller's iterable or listener raises to end the program is for its
-                    # thread: see `kept`. The calls of other threads go on.
+                    # thread: see `captured`. The calls of other threads go on.
                     with suppress(*_ENDS):
                         loop.run_until_complete(ending)
         except BaseException as error:
@@ -96,7 +96,7 @@ class Taking(Generic[_T]):
             await self._lists.aclose()
 
 
-async def kept(work: Coroutine[Any, Any, _T]) -> Callable[[], _T]:
+async def captured(work: Coroutine[Any, Any, _T]) -> Callable[[], _T]:
     """Carry out work. Return a function that returns its result or raises its exception.
 
     A future of another thread would replace some exceptions, such as TimeoutError, by new ones
@@ -121,7 +121,7 @@ def _raising(error: BaseException) -> Callable[[], NoReturn]:
 
 
 def result_of(future: "Future[Callable[[], _T]]") -> _T:
-    """Wait for a call that `kept` carries out. Cut it off if this thread is interrupted."""
+    """Wait for a call that `captured` carries out. Cut it off if this thread is interrupted."""
     try:
         ended = future.result()
     except CancelledError:
