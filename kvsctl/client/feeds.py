@@ -71,7 +71,7 @@ def is_iterable(given: object) -> bool:
 
 
 class _Taken:
-    """What was taken from the caller and not fed yet."""
+    """What was taken from the caller and not fed yet, with its size and the caller's pace."""
 
     def __init__(self, items: Items) -> None:
         self._items = items
@@ -124,7 +124,7 @@ class _Taken:
     def pieces(self) -> PieceList:
         """Remove and return everything, as records and problems."""
         block, self._block, self._room_bytes = self._block, Block(), _MOST_BYTES
-        return self._items.taken(block)
+        return self._items.pieces_of(block)
 
 
 class _Lists:

@@ -42,7 +42,7 @@ class Unusable(msgspec.Struct, frozen=True):
 
 
 class Block:
-    """What was taken from the caller and not fed yet, as JSON.
+    """Records or keys of the caller, as JSON, before they are checked.
 
     `texts` has an empty text at each index in `unusable`.
     """
@@ -136,7 +136,7 @@ class Items(msgspec.Struct):
         else:
             block.texts += texts
 
-    def taken(self, block: Block) -> PieceList:
+    def pieces_of(self, block: Block) -> PieceList:
         """Return a record or a problem for each text of a block, in order."""
         first = self.pieces.position
         made = self.pieces.take(Lines(first + 1, block.texts))
