@@ -121,8 +121,7 @@ async def compare(
     `among`: what it shares with comparisons of other installations. Raise UsageError if something
     cannot be opened, and WorkLeft if another run holds the job's lock; later errors are reported.
     """
-    schedule = job.schedule
-    limit = TimeLimit(schedule.max_duration_seconds, spent_seconds=schedule.spent_seconds)
+    limit = TimeLimit(job.schedule)
     async with locked(job, limit.ends_at, environment):
         return await _carry_out(job, environment, interrupts or NoInterrupts(), limit, among)
 

@@ -103,7 +103,7 @@ async def verify(
     checked, and Interrupted if a signal arrives then; later errors are reported. For one of several
     installations, nothing is printed.
     """
-    limit = TimeLimit(job.schedule.max_duration_seconds)
+    limit = TimeLimit(job.schedule)
     async with locked(job, limit.ends_at, environment):
         manifest = _manifest_of(job.path)
         return await _carry_out(

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, Protocol, Self
 
 from kvsctl.durations import duration_text
 from kvsctl.errors import ExitStatus, Interrupted, WorkLeft
-from kvsctl.jobs.job import BatchJob
+from kvsctl.jobs.job import BatchJob, Schedule
 from kvsctl.report.summary import RESUMES, STARTS_OVER
 
 MORE_TIME: Final = "The same command starts over: give it more time."
@@ -37,20 +37,17 @@ class Timed(Protocol):
 class TimeLimit:
     """The time that a job has from now on, by the clock of the running loop.
 
-    `seconds` None: no limit. `again` is the hint for users: what the same command does next time.
-    `spent_seconds` of the time are over already.
+    `again` is the hint for users: what the same command does next time.
 
     The time covers everything before the first request, too: the wait for a lock, `--check-first`,
     a token command.
     """
 
-    def __init__(
-        self, seconds: int | None, again: str = MORE_TIME, *, spent_seconds: float = 0.0
-    ) -> None:
-        self._seconds = seconds
+    def __init__(self, schedule: Schedule, again: str = MORE_TIME) -> None:
+        self._seconds = seconds = schedule.max_duration_seconds
         self._again = again
         self._loop = asyncio.get_running_loop()
-        left = math.inf if seconds is None else seconds - spent_seconds
+        left = math.inf if seconds is None else seconds - schedule.spent_seconds
         self.ends_at = self._loop.time() + left
         """When the time is up."""
         self._has_ended_a_run = False
@@ -64,8 +61,7 @@ class TimeLimit:
             again = rest
         else:
             again = STARTS_OVER if job.takes_journal else MORE_TIME
-        schedule = job.schedule
-        return cls(schedule.max_duration_seconds, again, spent_seconds=schedule.spent_seconds)
+        return cls(job.schedule, again)
 
     def stopping(self, run: Timed) -> AbstractContextManager[None]:
         """Let `run` take no new work once the time is up, if that happens inside the block."""

@@ -67,7 +67,7 @@ async def run_on_installations(
     Raise KvsctlError, before anything is sent to a store, if the installations cannot be listed or
     if the job cannot be carried out on any. An error in one stops no other, and is reported.
     """
-    limit = TimeLimit(job.schedule.max_duration_seconds, RUN_AGAIN)
+    limit = TimeLimit(job.schedule, RUN_AGAIN)
     async with locked(job, limit.ends_at, environment):
         targets = await job.choice.targets()
         if not targets:

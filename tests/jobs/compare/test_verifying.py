@@ -50,15 +50,23 @@ def test_a_signal_ends_the_check_and_nothing_is_said_to_match(
     assert capfd.readouterr().out == ""
 
 
+@pytest.mark.parametrize(
+    ("schedule", "time"),
+    [
+        (Schedule(max_duration_seconds=0), "0s"),
+        # As of one of several installations: the others have used the rest.
+        (Schedule(max_duration_seconds=3600, spent_seconds=3600.0), "1h"),
+    ],
+)
 def test_the_check_ends_when_its_time_is_up(
-    job: Verification, monkeypatch: pytest.MonkeyPatch
+    job: Verification, monkeypatch: pytest.MonkeyPatch, schedule: Schedule, time: str
 ) -> None:
     def endless(*given: Any) -> None:
-        wait_until(given[-1])
+        wait_until(given[-1], seconds=10)
 
     monkeypatch.setattr("kvsctl.jobs.compare.verifying.damage", endless)
-    timed = replace(job, schedule=Schedule(max_duration_seconds=0))
-    with pytest.raises(WorkLeft, match="work is left: the time of --max-duration 0s is up"):
+    timed = replace(job, schedule=schedule)
+    with pytest.raises(WorkLeft, match=f"work is left: the time of --max-duration {time} is up"):
         asyncio.run(verify(timed, Environment.of_process()))
 
 

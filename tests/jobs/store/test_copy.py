@@ -18,6 +18,7 @@ from kvsctl.errors import KvsctlError, StreamError
 from kvsctl.jobs.compare.collecting import Collector, entries_of
 from kvsctl.jobs.cron.time_limit import TimeLimit
 from kvsctl.jobs.inputs import Session
+from kvsctl.jobs.job import Schedule
 from kvsctl.jobs.runner import NoInterrupts
 from kvsctl.jobs.store import copy as copying
 from kvsctl.jobs.store.arrivals import Arrivals
@@ -87,7 +88,7 @@ def _copied(events: Sequence[Settled], monkeypatch: pytest.MonkeyPatch) -> Sourc
         return None
 
     async def read() -> KvsctlError | None:
-        return await copy.read([], NoInterrupts(), TimeLimit(None), lambda _: None)
+        return await copy.read([], NoInterrupts(), TimeLimit(Schedule()), lambda _: None)
 
     side = StoreSide(Target("golden", url="http://golden"), RunPlan(Verb.GET), False, 1.0)
     copy = SourceCopy(ListedStore(side, _PLAN))
@@ -253,7 +254,7 @@ def test_a_listing_that_fails_leaves_its_error(monkeypatch: pytest.MonkeyPatch) 
     copy = SourceCopy(ListedStore(side, _PLAN))
 
     async def read() -> KvsctlError | None:
-        return await copy.read([], NoInterrupts(), TimeLimit(None), lambda _: None)
+        return await copy.read([], NoInterrupts(), TimeLimit(Schedule()), lambda _: None)
 
     error = asyncio.run(read())
     assert error is not None

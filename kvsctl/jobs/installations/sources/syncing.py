@@ -147,8 +147,7 @@ class Syncing:
             shared_window=around.window,
         )
         store = StoreSide(part.target, plan, part.allow_http, part.timeout_seconds)
-        schedule = schedule_of_part(part, around.ends_at)
-        limit = TimeLimit(schedule.max_duration_seconds, spent_seconds=schedule.spent_seconds)
+        limit = TimeLimit(schedule_of_part(part, around.ends_at))
         pacer = pacer_of(plan.pace)
         shown = showing_progress(
             around.environment, found.installation, part.reporting, tally, plan
