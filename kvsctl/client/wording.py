@@ -20,6 +20,7 @@ _PHRASES: Final = {
     "Run the same command again": "Call it again",
     "Run the command again": "Call it again",
 }
+"""Parts of messages and hints, and what the library says in their place."""
 _OPTION: Final = re.compile(r"--([a-z][a-z-]+)")
 
 

@@ -1,12 +1,15 @@
 """The advice of errors that the library raises names arguments, not options."""
 
+import ast
 import inspect
 from pathlib import Path
 
 import pytest
 
+import kvsctl
 from kvsctl import AsyncClient, Client
-from kvsctl.client.wording import _ARGUMENTS, in_python
+from kvsctl.client import wording
+from kvsctl.client.wording import _ARGUMENTS, _PHRASES, in_python
 from kvsctl.errors import KvsctlError, TargetError, UsageError
 from kvsctl.service.transport.in_process import in_process
 from tests.client.clients import URL, environ_of, in_memory
@@ -21,6 +24,18 @@ def test_every_argument_that_is_named_exists() -> None:
     settings = inspect.get_annotations(Client.__init__)["settings"]
     known = names | settings.__args__[0].__annotations__.keys()
     assert known >= _ARGUMENTS
+
+
+def test_every_phrase_that_is_replaced_is_said_elsewhere() -> None:
+    """A message that is worded anew would otherwise reach callers as the commands say it."""
+    texts = {
+        node.value
+        for path in Path(kvsctl.__file__).parent.rglob("*.py")
+        if path != Path(wording.__file__)
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    assert [one for one in _PHRASES if not any(one in text for text in texts)] == []
 
 
 @pytest.mark.parametrize(
