@@ -59,6 +59,16 @@ class End(msgspec.Struct, frozen=True):
     is_unread: bool = False
     is_cut_short: bool = False
 
+    @property
+    def message(self) -> str | None:
+        """The message of the error that ended it, if any."""
+        return None if self.error is None else self.error.message
+
+    @property
+    def hint(self) -> str | None:
+        """What to do about that error, if that is known."""
+        return None if self.error is None else self.error.hint
+
 
 def exit_status(end: End, *, has_failures: bool) -> ExitStatus:
     """Return the exit status of a run: the one with the highest precedence.
@@ -118,11 +128,11 @@ class Ending(msgspec.Struct, frozen=True):
             job_end = JobEnd(
                 self.tally,
                 end.elapsed_seconds,
-                None if end.error is None else end.error.message,
+                end.message,
                 self.dry_run,
                 self.rules,
                 report,
-                hint=None if end.error is None else end.error.hint,
+                hint=end.hint,
             )
             watcher.note_end(job_end)
         return self._status(end)

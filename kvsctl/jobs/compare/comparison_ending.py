@@ -35,9 +35,9 @@ class ComparisonEnding(msgspec.Struct, frozen=True):
             end_of_job = JobEnd(
                 self.tally,
                 end.elapsed_seconds,
-                None if end.error is None else end.error.message,
+                end.message,
                 compared=self.compared.counts,
-                hint=None if end.error is None else end.error.hint,
+                hint=end.hint,
             )
             self.watcher.note_end(end_of_job)
         return self._status(end)

@@ -100,14 +100,15 @@ class VerificationEnding(msgspec.Struct, frozen=True):
         if self.watcher is None:
             return
         against = self.verified.against
-        error = self.verified.damage if end.error is None else end.error.message
+        error = self.verified.damage if end.error is None else end.message
         tally = None if against is None else against.tally
         counts = None if against is None else against.counts
         if self.is_part and tally is None and self.verified.is_good:
             tally = Tally()
             tally.records = tally.succeeded = self.verified.manifest.digest.records
         finding = self.verified.finding if self.is_part else None
-        hint = None if end.error is None else end.error.hint
         self.watcher.note_end(
-            JobEnd(tally, end.elapsed_seconds, error, compared=counts, finding=finding, hint=hint)
+            JobEnd(
+                tally, end.elapsed_seconds, error, compared=counts, finding=finding, hint=end.hint
+            )
         )
