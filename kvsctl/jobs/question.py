@@ -105,6 +105,15 @@ def sum_text(count: int, value_bytes: int | None) -> str:
     return records if value_bytes is None else f"{records} ({value_bytes:,} bytes)"
 
 
+def nothing_done(done: str, done_before: int = 0) -> str:
+    """Return what to say of a job that may not begin: `nothing was deleted`.
+
+    `done`: the past participle of what it does. `done_before`: how many records earlier runs of the
+    job have changed.
+    """
+    return f"nothing {'more ' if done_before else ''}was {done}"
+
+
 def key_shown(entity: str | None, key: str) -> str:
     """Return a key as questions show it, with its entity if it has one."""
     return f"{entity}: {key}" if entity else key

@@ -10,7 +10,7 @@ import msgspec
 
 from kvsctl.config.targets import Target
 from kvsctl.jobs.cleanup.plan import CleanUpRule
-from kvsctl.jobs.question import Part
+from kvsctl.jobs.question import Part, nothing_done
 from kvsctl.jsontext import quoted
 
 _PREFIXES: Final = 3
@@ -59,7 +59,7 @@ def refusal_of(rules: Iterable[CleanUpRule], done_before: int = 0) -> str:
 
     `done_before`: how many records earlier runs of the job have changed.
     """
-    return f"nothing {'more ' if done_before else ''}was {done_by(rules)}"
+    return nothing_done(done_by(rules), done_before)
 
 
 def excesses(rules: Sequence[CleanUpRule], found: Sequence[FoundByRule]) -> str:

@@ -52,16 +52,19 @@ class RecentPacers:
 class Cleaning:
     """The state of a clean-up between its listings and its changes.
 
-    `template` is the job of one installation. The listing of an installation is kept for its change
-    if that takes little. Call `close` at the end.
+    `template` is the job of one installation. `done_before`: how many records earlier runs of the
+    job have changed. The listing of an installation is kept for its change if that takes little.
+    Call `close` at the end.
     """
 
     first: Final = "all installations were listed"
     """What must be done before anything is changed."""
 
-    def __init__(self, template: BatchJob, cleanup: CleanUpPlan) -> None:
+    def __init__(self, template: BatchJob, cleanup: CleanUpPlan, done_before: int) -> None:
         self._template = template
         self._cleanup = cleanup
+        self.refusal: Final = refusal_of(cleanup.rules, done_before)
+        """What was not done if the job ends before the user has consented."""
         self._found: dict[str, Counted] = {}
         self._pacers = RecentPacers()
         self._unlisted = 0
@@ -69,7 +72,7 @@ class Cleaning:
         self._kept = 0
 
     @staticmethod
-    def of(template: BatchJob) -> "Cleaning | None":
+    def of(template: BatchJob, done_before: int) -> "Cleaning | None":
         """Return a clean-up that must list all installations first; None if it need not.
 
         It must if the user is asked, or if limits apply to all installations together. Raise
@@ -86,7 +89,7 @@ class Cleaning:
             )
         if template.has_consent and not is_limited:
             return None
-        return Cleaning(template, cleanup)
+        return Cleaning(template, cleanup, done_before)
 
     async def count(self, target: Target, job: InstallationsJob, around: Around) -> PartEnd:
         """List an installation. Return how that ended, with only the requests counted.
@@ -122,14 +125,10 @@ class Cleaning:
         """Return whether to work on an installation: even one without records may have to fail."""
         return bool(found.records) or self._template.checks.requires_input
 
-    @property
-    def refusal(self) -> str:
-        """What was not done if the job ends before the user has consented."""
-        return refusal_of(self._cleanup.rules)
-
     def require_few(self) -> None:
         """Raise UsageError if there is too much to change."""
-        require_few(self._cleanup, list(self._found.values()), self._template.target)
+        found = list(self._found.values())
+        require_few(self._cleanup, found, self._template.target, self.refusal)
 
     @property
     def question(self) -> Question | None:
@@ -137,7 +136,7 @@ class Cleaning:
         found = list(self._found.values())
         if self._template.has_consent or not any(one.records for one in found):
             return None
-        return question_of(self._template, self._cleanup, found, self._unlisted)
+        return question_of(self._template, self._cleanup, found, self._unlisted, self.refusal)
 
     def to_change(self, targets: Sequence[Target]) -> list[Target]:
         """Return the installations to work on."""

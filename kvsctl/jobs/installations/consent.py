@@ -15,7 +15,6 @@ from kvsctl.jobs.cleanup.consent import (
     name_of,
     notes_of,
     parts_of,
-    refusal_of,
 )
 from kvsctl.jobs.cleanup.plan import CleanUpPlan
 from kvsctl.jobs.installations.counting import Counted
@@ -28,9 +27,14 @@ LARGEST: Final = 5
 """How many installations a question names."""
 
 
-def require_few(cleanup: CleanUpPlan, found: Sequence[Counted], target: Target) -> None:
-    """Raise UsageError if there is too much to change, in one installation or in all."""
-    rules, refusal = cleanup.rules, refusal_of(cleanup.rules)
+def require_few(
+    cleanup: CleanUpPlan, found: Sequence[Counted], target: Target, refusal: str
+) -> None:
+    """Raise UsageError if there is too much to change, in one installation or in all.
+
+    `refusal` says what is not done then.
+    """
+    rules = cleanup.rules
     hint = choose_fewer(target, cleanup.listing.covers, rules)
     for one in found:
         if excess := excesses(rules, one.rules):
@@ -103,9 +107,16 @@ class InstallationsQuestion(Question, frozen=True, kw_only=True):
 
 
 def question_of(
-    template: BatchJob, cleanup: CleanUpPlan, found: Sequence[Counted], unlisted: int
+    template: BatchJob,
+    cleanup: CleanUpPlan,
+    found: Sequence[Counted],
+    unlisted: int,
+    refusal: str,
 ) -> InstallationsQuestion:
-    """Return the one question to the user. `unlisted` installations could not be listed."""
+    """Return the one question to the user. `unlisted` installations could not be listed.
+
+    `refusal` says what is not done without consent.
+    """
     chosen = [one for one in found if one.records]
     largest = largest_of(chosen)
     could = counted(unlisted, "installation")
@@ -122,7 +133,7 @@ def question_of(
         count=sum(one.records for one in chosen),
         value_bytes=sum(one.value_bytes for one in chosen),
         notes=notes,
-        refusal=refusal_of(cleanup.rules),
+        refusal=refusal,
         parts=parts_of(cleanup.rules, _sums(cleanup, found)),
         installations=len(found) + unlisted,
         largest=largest,

@@ -93,6 +93,12 @@ class Ledger:
         return line
 
     @property
+    def done_before(self) -> int:
+        """How many records earlier runs have changed, in all installations that it notes."""
+        noted = [line.totals for line in self._content.lines.values() if line.totals is not None]
+        return sum(totals.counts.get("succeeded", 0) for totals in noted)
+
+    @property
     def canaries(self) -> Mapping[str, int | None]:
         """The canaries of all runs: the exit code of each that is finished; None for the others."""
         lines = {name: self._finished(name) for name in self._content.canaries}

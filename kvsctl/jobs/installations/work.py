@@ -46,7 +46,6 @@ from kvsctl.jobs.replacing import require_replaceable
 from kvsctl.jobs.runner import Interrupts
 from kvsctl.report.console import Environment
 from kvsctl.report.document import About, ReportFile
-from kvsctl.service.transport.shared import SharedCarriers
 from kvsctl.texts import counted
 
 if TYPE_CHECKING:
@@ -128,6 +127,8 @@ class _Work:
         self._at_once = 1
         self._ledger: Ledger | None = None
         self._groups: Groups | None = None
+        self._done_before = 0
+        """How many records earlier runs have changed."""
         self._left = targets
         """The installations that no earlier run has finished."""
 
@@ -141,7 +142,7 @@ class _Work:
             self._open_ledger(closing)
             self._open_groups(closing)
             stdout = shared_stdout(self._template, self._environment)
-            carriers = self._carriers()
+            carriers = shared_carriers(min(self._job.at_once, len(self._targets)))
             self._at_once = carriers.clients
             around = around_parts(
                 self._environment,
@@ -220,6 +221,7 @@ class _Work:
             self._environment.note(f"{finished} finished by an earlier run")
         self._stops.resume(ledger.canaries)
         self._left = left
+        self._done_before = ledger.done_before
 
     def _settled(self) -> KvsctlError | None:
         """Complete the ledger if all installations have ended. Return the error if that fails."""
@@ -238,9 +240,6 @@ class _Work:
         require_unused(resolved(path), "the report")
         return ReportFile(path)
 
-    def _carriers(self) -> SharedCarriers:
-        return shared_carriers(min(self._job.at_once, len(self._targets)))
-
     def _about(self) -> About:
         count = len(self._targets)
         return About(
@@ -258,7 +257,7 @@ class _Work:
         if copy is None or not self._left:
             return True
         closing.callback(copy.close)
-        self._untouched = before_reading(self._template)
+        self._untouched = before_reading(self._template, self._done_before)
         error = await read_source(self._job, copy, self._environment, self._runs, self._limit)
         if error is not None and not isinstance(error, WorkLeft):
             self._refusal = error
@@ -269,7 +268,8 @@ class _Work:
 
     async def _all(self, around: Around, closing: ExitStack) -> None:
         template = self._template
-        cleaning = Cleaning.of(template) or Applying.of(template) or Syncing.of(template)
+        given = template, self._done_before
+        cleaning = Cleaning.of(*given) or Applying.of(*given) or Syncing.of(*given)
         finished = len(self._targets) - len(self._left)
         if cleaning is None:
             with self._progress.working(self._job.command, len(self._left), finished):

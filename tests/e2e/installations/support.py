@@ -1,5 +1,7 @@
 """An emulator with installations, as the proxy of a container."""
 
+import json
+import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -20,6 +22,14 @@ def container(kvsctl: Command, names: Sequence[str], *words: str) -> Iterator[Co
     installations = [word for name in names for word in ("--installation", name)]
     with serving(kvsctl, *installations, *words) as url:
         yield kvsctl.having(FORGE_EGRESS_PROXY_URL=url)
+
+
+def let_fail(url: str, faults: str) -> None:
+    """Give the emulator at this URL other faults, as `--faults` does; "" for none."""
+    body = json.dumps({"spec": faults}).encode()
+    kind = {"content-type": "application/json"}
+    request = urllib.request.Request(f"{url}/_emulator/faults", body, kind)
+    urllib.request.urlopen(request, timeout=30).close()
 
 
 def lines_by_name(report: dict[str, Any]) -> dict[str, dict[str, Any]]:

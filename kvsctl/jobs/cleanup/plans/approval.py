@@ -7,11 +7,12 @@ from kvsctl.errors import UsageError
 from kvsctl.jobs.cleanup.guards import MostDeleted
 from kvsctl.jobs.cleanup.plans.records import PlannedRecord
 from kvsctl.jobs.job import BatchJob
-from kvsctl.jobs.question import FIRST_KEYS, Question, ask, key_shown
+from kvsctl.jobs.question import FIRST_KEYS, Question, ask, key_shown, nothing_done
 from kvsctl.model import PieceList, Verb
 from kvsctl.report.console import Environment
 
-UNCHANGED = "nothing was changed"
+CHANGED = "changed"
+"""What refusals say that a plan has not done."""
 _NAMES = {Verb.DELETE: "delete", Verb.SET: "expire"}
 
 
@@ -107,7 +108,7 @@ class PlanApproval:
 
         `done_before`: how many records earlier runs of the job have changed.
         """
-        what = "nothing more was changed" if done_before else UNCHANGED
+        what = nothing_done(CHANGED, done_before)
         if (refusal := self.refusal(what)) is not None:
             raise refusal
         if not (self._has_consent or not self.count.records):

@@ -9,13 +9,13 @@ from msgspec.structs import replace
 from kvsctl.config.targets import Target
 from kvsctl.errors import ExitStatus, UsageError
 from kvsctl.jobs.cleanup.guards import MostDeleted
-from kvsctl.jobs.cleanup.plans.approval import UNCHANGED, PlanApproval, PlanCount
+from kvsctl.jobs.cleanup.plans.approval import CHANGED, PlanApproval, PlanCount
 from kvsctl.jobs.examine import examine
 from kvsctl.jobs.installations.consent import InstallationsQuestion, largest_of
 from kvsctl.jobs.installations.job import InstallationsJob
 from kvsctl.jobs.installations.part import Around, PartEnd, work_on
 from kvsctl.jobs.job import BatchJob
-from kvsctl.jobs.question import Question
+from kvsctl.jobs.question import Question, nothing_done
 from kvsctl.journal.fingerprint import Fingerprint, change
 from kvsctl.report.installations.ends import InstallationEnd
 from kvsctl.texts import counted
@@ -39,22 +39,23 @@ class _Checked(msgspec.Struct, frozen=True):
 class Applying:
     """The state of plans between their check and their execution.
 
-    `template` is the job of one installation.
+    `template` is the job of one installation. `done_before`: how many records earlier runs of the
+    job have changed.
     """
 
     first: Final = "all plans were checked"
     """What must be done before anything is changed."""
-    refusal: Final = UNCHANGED
-    """What is said if nothing was changed."""
 
-    def __init__(self, template: BatchJob, most: MostDeleted) -> None:
+    def __init__(self, template: BatchJob, most: MostDeleted, done_before: int) -> None:
         self._template = template
         self._most = most
+        self.refusal: Final = nothing_done(CHANGED, done_before)
+        """What was not done if the job ends before the user has consented."""
         self._checked: dict[str, _Checked] = {}
         self._unread = 0
 
     @staticmethod
-    def of(template: BatchJob) -> "Applying | None":
+    def of(template: BatchJob, done_before: int) -> "Applying | None":
         """Return plans that must all be checked first; None if they need not be.
 
         They must be if the user is asked, or if a limit applies to all of them together.
@@ -62,7 +63,9 @@ class Applying:
         most = template.plan_guard
         if most is None or template.checks.is_dry_run:
             return None
-        return None if template.has_consent and most.records is None else Applying(template, most)
+        if template.has_consent and most.records is None:
+            return None
+        return Applying(template, most, done_before)
 
     async def count(self, target: Target, job: InstallationsJob, around: Around) -> PartEnd:
         """Check the plan of an installation. Its end has no exit code if it will be carried out."""
@@ -87,9 +90,10 @@ class Applying:
         about = f"the plans for {self._template.target.name}"
         for one in self._checked.values():
             where = f"installation {one.installation}: "
-            if refusal := one.count.refusal(self._most, UNCHANGED, about, where):
+            if refusal := one.count.refusal(self._most, self.refusal, about, where):
                 raise refusal
-        if refusal := self._total.refusal(self._most, UNCHANGED, about, "in all installations: "):
+        where = "in all installations: "
+        if refusal := self._total.refusal(self._most, self.refusal, about, where):
             raise refusal
 
     @property
@@ -115,7 +119,7 @@ class Applying:
             target=replace(self._template.target, installation=None),
             count=total.records,
             notes=notes,
-            refusal=UNCHANGED,
+            refusal=self.refusal,
             installations=len(self._checked) + self._unread,
             largest=largest,
             others=len(planned) - len(largest),
@@ -132,7 +136,8 @@ class Applying:
 
         def unchanged(part: BatchJob) -> BatchJob:
             if (what := change(checked.fingerprint, part.input.fingerprint())) is not None:
-                raise UsageError(f"{what} since it was checked: {UNCHANGED}", "Apply it again.")
+                refusal = nothing_done(CHANGED)
+                raise UsageError(f"{what} since it was checked: {refusal}", "Apply it again.")
             return part
 
         return await work_on(target, job, around, unchanged)

@@ -1,6 +1,7 @@
 """Read the store that all installations are compared with."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -11,11 +12,15 @@ from kvsctl.jobs.cron.time_limit import MORE_TIME, TimeLimit, Untouched
 from kvsctl.jobs.installations.job import InstallationsJob
 from kvsctl.jobs.job import BatchJob
 from kvsctl.jobs.progress.showing import showing_progress
+from kvsctl.jobs.question import nothing_done
 from kvsctl.jobs.runner import Interrupts
 from kvsctl.jobs.store.copy import SourceCopy
 from kvsctl.report.console import Environment
 from kvsctl.report.escape import visible
 from kvsctl.report.progress.following import Input
+
+WRITTEN: Final = "written"
+"""What refusals say that a sync has not done."""
 
 
 def others_than_source(
@@ -43,10 +48,13 @@ def _comparable(target: Target) -> Target:
     return target if name is None else replace(target, installation=short_id(name).lower())
 
 
-def before_reading(template: BatchJob) -> Untouched:
-    """Return what a job must do before it begins with an installation: read the source."""
-    refusal = "nothing was written" if template.comparison is None else "nothing was compared"
-    return Untouched("the source was read", refusal, MORE_TIME)
+def before_reading(template: BatchJob, done_before: int) -> Untouched:
+    """Return what a job must do before it begins with an installation: read the source.
+
+    `done_before`: how many records earlier runs of the job have written.
+    """
+    done = WRITTEN if template.comparison is None else "compared"
+    return Untouched("the source was read", nothing_done(done, done_before), MORE_TIME)
 
 
 async def read_source(

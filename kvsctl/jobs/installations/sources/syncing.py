@@ -21,9 +21,10 @@ from kvsctl.jobs.installations.cleaning import RecentPacers
 from kvsctl.jobs.installations.consent import InstallationsQuestion, largest_of
 from kvsctl.jobs.installations.job import InstallationsJob
 from kvsctl.jobs.installations.part import Around, PartEnd, schedule_of_part, work_on
+from kvsctl.jobs.installations.sources.reading import WRITTEN
 from kvsctl.jobs.job import BatchJob, JobEnd
 from kvsctl.jobs.progress.showing import showing_progress
-from kvsctl.jobs.question import Question
+from kvsctl.jobs.question import Question, nothing_done
 from kvsctl.jobs.store.copy_input import CopyInput
 from kvsctl.jobs.store.side import StoreSide
 from kvsctl.jsonequal import are_equal
@@ -68,13 +69,16 @@ class Syncing:
     """The state of a sync between its comparisons and its writes.
 
     `template` is the job of one installation, and `asked` the question that it alone would ask.
+    `done_before`: how many records earlier runs of the job have written.
     """
 
     first: Final = "all installations were compared"
     """What must be done before anything is written."""
 
-    def __init__(self, template: BatchJob, asked: Question) -> None:
+    def __init__(self, template: BatchJob, asked: Question, done_before: int) -> None:
         self._template = template
+        self.refusal: Final = nothing_done(WRITTEN, done_before)
+        """What was not done if the job ends before the user has consented."""
         self._asked = asked
         self._found: dict[str, _Differing] = {}
         self._pacers = RecentPacers()
@@ -83,14 +87,10 @@ class Syncing:
         """How many installations need no writes."""
 
     @staticmethod
-    def of(template: BatchJob) -> "Syncing | None":
+    def of(template: BatchJob, done_before: int) -> "Syncing | None":
         """Return a sync that must compare all installations first; None if the user consented."""
-        return None if template.question is None else Syncing(template, template.question)
-
-    @property
-    def refusal(self) -> str:
-        """What was not done if the job ends before the user has consented."""
-        return self._asked.refusal
+        asked = template.question
+        return None if asked is None else Syncing(template, asked, done_before)
 
     async def count(self, target: Target, job: InstallationsJob, around: Around) -> PartEnd:
         """Compare an installation. Its end has no exit code yet if it is worked on later."""

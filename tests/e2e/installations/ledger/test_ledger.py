@@ -2,13 +2,12 @@
 
 import json
 import signal
-import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.installations.support import ALL, container, exit_codes, lines_by_name
+from tests.e2e.installations.support import ALL, container, exit_codes, let_fail, lines_by_name
 from tests.support.commands.command import Command, records_file
 from tests.support.commands.serving import serving
 from tests.support.waiting import wait_until
@@ -133,26 +132,19 @@ def test_a_nightly_job_works_on_all_though_one_refuses_each_time(
     with serving(kvsctl, *(f"--installation={name}" for name in "abc")) as url:
         inside = kvsctl.having(FORGE_EGRESS_PROXY_URL=url)
         for _ in range(2):
-            _let_fail(url, "")
+            let_fail(url, "")
             inside("set", *ALL, "-q", "tmp:1=1", status=0)
-            _let_fail(url, "refuse-installation=b:403")
+            let_fail(url, "refuse-installation=b:403")
             ended = inside(*words, status=1)
             assert exit_codes(ended.report) == {"a": 0, "b": 3, "c": 0}
             assert ended.report["succeeded"] == 2
             assert b"finished by an earlier run" not in ended.err
-        _let_fail(url, "")
+        let_fail(url, "")
         inside("set", *ALL, "-q", "tmp:2=2", status=0)
         ended = inside(*words, "--retry-failed", status=0)
         assert b"2 installations were finished by an earlier run" in ended.err
         left = {(line["installation"], line["key"]) for line in inside("list", *ALL).lines}
         assert left == {("a", "tmp:2"), ("c", "tmp:2")}
-
-
-def _let_fail(url: str, faults: str) -> None:
-    body = json.dumps({"spec": faults}).encode()
-    kind = {"content-type": "application/json"}
-    request = urllib.request.Request(f"{url}/_emulator/faults", body, kind)
-    urllib.request.urlopen(request, timeout=30).close()
 
 
 def test_an_answer_of_no_leaves_the_ledger_without_lines(kvsctl: Command, tmp_path: Path) -> None:
