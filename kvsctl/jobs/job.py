@@ -196,7 +196,8 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     `counted`: the clean-up only lists, and this receives what it would work on, and must close the
     listing. `listed`: the listing of an earlier job for the clean-up, which closes it. `retry`: the
     words of the command that retries failures. `comparison`, `verification`: what is done instead,
-    on one of several installations.
+    on one of several installations. `exports` are compared with the manifests beside them first, on
+    one of several installations; for a job by itself, that is done before there is a job.
     """
 
     input: JobInput
@@ -228,6 +229,7 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     retry: "RetryWords | None" = None
     comparison: "Comparison | None" = None
     verification: "Verification | None" = None
+    exports: Sequence[Path] = ()
 
     @property
     def command(self) -> str:

@@ -2,19 +2,24 @@
 
 import itertools
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from kvsctl.cli.compare_request import comparison
+from kvsctl.cli.compare_request import comparison, comparison_on_each
 from kvsctl.cli.inputs import require_matching_files
+from kvsctl.cli.installations.request import installations_job
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.comparing import DiffOptions
 from kvsctl.cli.options.input import InputOptions, ManifestOption
+from kvsctl.cli.options.installations.choosing import AllInstallationsOption
 from kvsctl.cli.options.target import TargetOptions
 from kvsctl.cli.request import batch_job
 from kvsctl.errors import ExitStatus, UsageError, WorkLeft
-from kvsctl.jobs.job import Schedule
+from kvsctl.jobs.installations.job import InstallationsJob
+from kvsctl.jobs.job import BatchJob, Schedule
 from kvsctl.model import Verb
 from tests.backups.exports import write_export
 
@@ -62,3 +67,45 @@ def test_set_and_diff_take_the_time_into_account(export: Path) -> None:
     assert job.schedule.spent_seconds > 0
     compared = comparison(Given([DiffOptions(file=[export]), target]))
     assert compared.schedule.spent_seconds > 0
+
+
+_ENVIRON = {"FORGE_EGRESS_PROXY_URL": "http://127.0.0.1:8"}
+
+
+def _on_each(command: str, export: Path, **ignored: bool) -> InstallationsJob:
+    """Return the job of a command that reads this file for each installation."""
+    options = InputOptions(file=[export]) if command == "set" else DiffOptions(file=[export])
+    made: dict[str, Callable[[Given], BatchJob]] = {
+        "set": partial(batch_job, Verb.SET),
+        "diff": comparison_on_each,
+    }
+    target = TargetOptions(target="container"), AllInstallationsOption(all_installations=True)
+    given = Given([*target, options, ManifestOption(**ignored)])
+    return installations_job(command, given, made[command], _ENVIRON)
+
+
+def _part(job: InstallationsJob) -> BatchJob:
+    return job.job_of(replace(job.choice.target, installation="i1"))
+
+
+@pytest.mark.parametrize("command", ["set", "diff"])
+def test_the_job_of_an_installation_is_made_without_reading_the_file(
+    export: Path, command: str
+) -> None:
+    job = _on_each(command, export)
+    assert job.schedule.spent_seconds > 0, "it was read once, before all of them"
+    export.write_bytes(_LINE)
+    part = _part(job)
+    assert part.exports == [export]
+    assert part.schedule.spent_seconds == 0
+    with pytest.raises(UsageError, match="does not match"):
+        _on_each(command, export)
+
+
+@pytest.mark.parametrize("command", ["set", "diff"])
+def test_the_job_of_an_installation_compares_nothing_if_that_is_ignored(
+    export: Path, command: str
+) -> None:
+    export.write_bytes(_LINE)
+    job = _on_each(command, export, ignore_manifest=True)
+    assert (job.schedule.spent_seconds, _part(job).exports) == (0, ())

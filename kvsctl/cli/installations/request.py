@@ -24,7 +24,7 @@ from kvsctl.cli.options.cleanup.deleting import PlanOptions
 from kvsctl.cli.options.comparing import DiffOptions, SyncOptions
 from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
 from kvsctl.cli.options.get import GetOptions
-from kvsctl.cli.options.input import ShardOption, WorkersOption
+from kvsctl.cli.options.input import ManifestOption, ShardOption, WorkersOption
 from kvsctl.cli.options.installations.working import InstallationsOptions
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
 from kvsctl.cli.options.listing import ListOptions, UsageOptions
@@ -79,8 +79,10 @@ def installations_job(
         from kvsctl.cli.installations.workers import crewing_of  # few jobs have workers
 
         crewing = crewing_of(command, given, job_of, choice.target)
+    spent_seconds = 0.0
     if has_one_input:  # otherwise only the files of an installation can be checked
-        job_of(given.having(ChosenStore(target=choice.target, config=config)))
+        one = job_of(given.having(ChosenStore(target=choice.target, config=config)))
+        spent_seconds = one.schedule.spent_seconds
     limit = options.stop_after_failed_installations
     running = running_of(given, choice.target, environ)
     return InstallationsJob(
@@ -88,7 +90,7 @@ def installations_job(
         choice=choice,
         job_of=Parts(given, job_of, config).job_of,
         reporting=reporting_of(whole),
-        schedule=schedule_of(whole, running.max_duration),
+        schedule=replace(schedule_of(whole, running.max_duration), spent_seconds=spent_seconds),
         at_once=options.at_once,
         shard=_shard_of(whole),
         canaries=options.canary,
@@ -152,7 +154,8 @@ class Parts:
     """Makes the job of each installation.
 
     Jobs that list a store and have no file of their own differ only in their targets: options are
-    read once for all of them.
+    read once for all of them. A job is made without reading its files to their ends, which would
+    stop the others meanwhile: those to compare with their manifests are its `exports`.
     """
 
     def __init__(
@@ -160,7 +163,13 @@ class Parts:
     ) -> None:
         # Parts leave out what concerns the command as a whole.
         report = ReportOptions(quiet=True, force=given.of(ReportOptions).force)
-        self._given = given.having(report).having(LockOptions()).having(MonitoringOptions())
+        given = given.having(report).having(LockOptions()).having(MonitoringOptions())
+        self._compares_exports = (
+            given.has(ManifestOption) and not given.of(ManifestOption).ignore_manifest
+        )
+        if self._compares_exports:
+            given = given.having(ManifestOption(ignore_manifest=True))
+        self._given = given
         self._job_of = job_of
         self._config = config
         self._named = named_groups(given)
@@ -180,6 +189,9 @@ class Parts:
         store = ChosenStore(target=target, config=self._config)
         given = with_names(self._given.having(store), self._named, target)
         job = self._job_of(given)
+        if self._compares_exports:
+            exports = [place for place in job.input.places if isinstance(place, Path)]
+            job = replace(job, exports=exports)
         if job.comparison is not None:
             printing = replace(job.comparison.printing, installation=str(target.installation))
             return replace(job, comparison=replace(job.comparison, printing=printing))

@@ -1,9 +1,9 @@
 """Check an export against its manifest, and against a store."""
 
-import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -20,6 +20,7 @@ from kvsctl.comparison.joining import Comparer, Difference
 from kvsctl.comparison.sampling import Sample
 from kvsctl.config.installations import short_id
 from kvsctl.errors import ExitStatus, Interrupted, KvsctlError, UsageError
+from kvsctl.jobs.compare.checking import read_in_thread
 from kvsctl.jobs.compare.reading import (
     Lookup,
     count_absent_as_read,
@@ -193,39 +194,16 @@ async def _damage(
 ) -> str | None:
     """Return how a file differs from its manifest; None if it does not.
 
-    A thread reads it, so that requests of other installations and signals are handled meanwhile.
     Raise Interrupted if a signal arrives meanwhile, and WorkLeft if the time is up.
     """
-    reading = _Reading()
-    with interrupts.stopping(reading, note), limit.stopping(reading):
-        found = await asyncio.to_thread(damage, path, manifest.digest, lambda: reading.is_stopped)
-    if not reading.is_stopped:
+    check = partial(damage, path, manifest.digest)
+    found, is_stopped = await read_in_thread(check, interrupts, limit, note)
+    if not is_stopped:
         return found
     if interrupts.interrupted is None and (left := limit.work_left()) is not None:
         raise left
     status = interrupts.interrupted or ExitStatus.WORK_LEFT
     raise Interrupted(f"interrupted: {path} was not read to its end", status)
-
-
-class _Reading:
-    """The check of a file, which signals and a time limit can stop."""
-
-    in_flight: int | None = None
-
-    def __init__(self) -> None:
-        self.is_stopped = False
-
-    def stop(self) -> None:
-        """See Stoppable."""
-        self.is_stopped = True
-
-    def abort(self) -> None:
-        """See Stoppable."""
-        self.is_stopped = True
-
-    def run_out_of_time(self) -> None:
-        """See Timed."""
-        self.is_stopped = True
 
 
 class _Checking(NamedTuple):

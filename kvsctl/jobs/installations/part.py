@@ -14,6 +14,7 @@ from kvsctl.errors import ExitStatus, KvsctlError
 from kvsctl.files.sinks import ByteSink
 from kvsctl.jobs.cleanup.spool import spool_memory
 from kvsctl.jobs.connect import Carriers
+from kvsctl.jobs.cron.time_limit import TimeLimit
 from kvsctl.jobs.installations.job import InstallationsJob
 from kvsctl.jobs.job import BatchJob, JobEnd, KeptEnd, Schedule
 from kvsctl.jobs.runner import Among, Interrupts, run_job
@@ -88,7 +89,10 @@ async def work_on(
     kept = KeptEnd()
     error: KvsctlError | None = None
     try:
-        part = changed(_part_of(job.job_of(target), around)).watched_by(kept)
+        made = job.job_of(target)
+        if made.exports:
+            await _require_matching(made, around)
+        part = changed(_part_of(made, around)).watched_by(kept)
         if part.comparison is not None:
             status = await _compared(part, part.comparison, around)
         elif part.verification is not None:
@@ -115,6 +119,18 @@ async def work_on(
         name, int(status), message, end.elapsed_seconds, counts, end.compared, finding, hint
     )
     return PartEnd(line, end)
+
+
+async def _require_matching(job: BatchJob, around: Around) -> None:
+    """Raise UsageError if a file that the job reads does not match the manifest beside it.
+
+    Raise Interrupted if the job is stopped meanwhile, or if the time of all jobs is up.
+    """
+    from kvsctl.jobs.compare.checking import compare_with_manifests  # few jobs read exports
+
+    limit = TimeLimit(schedule_of_part(job, around.ends_at))
+    note = around.environment.note
+    await compare_with_manifests(job.exports, around.interrupts, limit, note)
 
 
 async def _compared(part: BatchJob, comparison: "Comparison", around: Around) -> ExitStatus:

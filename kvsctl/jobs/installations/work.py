@@ -283,14 +283,13 @@ class _Work:
             closing.callback(cleaning.close)
         count = partial(cleaning.count, job=self._job, around=around)
         counted: list[PartEnd] = []
-        refusal = cleaning.refusal
-        self._untouched = Untouched(cleaning.first, refusal, MORE_TIME)
+        self._untouched = Untouched(cleaning.first, cleaning.refusal, MORE_TIME)
         preparing = f"{self._job.command}: preparing"
         with self._progress.working(preparing, len(self._left), finished):
             await self._each(iter(self._left), count, counted.append)
         if self._is_stopping:
             return
-        self._untouched = Untouched("the question was answered", refusal, ANSWER_IN_TIME)
+        self._untouched = Untouched("the question was answered", cleaning.refusal, ANSWER_IN_TIME)
         if await self._may_change(cleaning):
             self._untouched = None
             for end in counted:

@@ -2,8 +2,6 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +12,10 @@ from kvsctl.backups.checking import damage
 from kvsctl.errors import ExitStatus, Interrupted, WorkLeft
 from kvsctl.jobs.compare.verifying import Verification, verify
 from kvsctl.jobs.job import Schedule
-from kvsctl.jobs.signals import Stoppable
 from kvsctl.report.console import Environment
 from tests.backups.exports import write_export
+from tests.jobs.compare.interrupts import InterruptedAtOnce
 from tests.support.waiting import wait_until
-
-
-class _Interrupted:
-    """A signal that arrives as soon as there is something to stop."""
-
-    interrupted: ExitStatus | None = None
-
-    @contextmanager
-    def stopping(
-        self, run: Stoppable, note: Callable[[str], None], noun: str = "request"
-    ) -> Iterator[None]:
-        del note, noun
-        self.interrupted = ExitStatus.TERMINATED
-        run.stop()
-        yield
 
 
 @pytest.fixture
@@ -45,7 +28,7 @@ def test_a_signal_ends_the_check_and_nothing_is_said_to_match(
     job: Verification, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(Interrupted, match="not read to its end") as raised:
-        asyncio.run(verify(job, Environment.of_process(), _Interrupted()))
+        asyncio.run(verify(job, Environment.of_process(), InterruptedAtOnce()))
     assert raised.value.status is ExitStatus.TERMINATED
     assert capfd.readouterr().out == ""
 
