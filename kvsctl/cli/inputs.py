@@ -112,7 +112,7 @@ def require_matching_files(
         return schedule
     from kvsctl.backups.checking import require_matching
 
-    began, seconds = clock(), schedule.max_duration_seconds
+    began, seconds = clock() - schedule.spent_seconds, schedule.max_duration_seconds
 
     def is_time_up() -> bool:
         return seconds is not None and clock() - began >= seconds

@@ -19,7 +19,7 @@ from kvsctl.cli.inputs import (
 )
 from kvsctl.cli.installations.store import ChosenStore
 from kvsctl.cli.option_groups import Given
-from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
+from kvsctl.cli.options.cron import LockOptions, MonitoringOptions, SpentTime
 from kvsctl.cli.options.input import ShardOption
 from kvsctl.cli.options.installations.choosing import InstallationsFileOption
 from kvsctl.cli.options.installations.working import InstallationsOptions
@@ -164,13 +164,13 @@ def reporting_of(given: Given) -> Reporting:
 
 def schedule_of(given: Given, max_duration_seconds: int | None) -> Schedule:
     """Return when the job must end, and its lock. Raise UsageError."""
-    options = given.of(LockOptions)
+    options, spent_seconds = given.of(LockOptions), given.of(SpentTime).seconds
     if options.lock_wait is None:
-        return Schedule(max_duration_seconds, options.lock)
+        return Schedule(max_duration_seconds, options.lock, spent_seconds=spent_seconds)
     if options.lock is None:
         raise UsageError("--lock-wait needs a lock", "Add --lock FILE.")
     wait_seconds = duration_seconds(options.lock_wait, "--lock-wait")
-    return Schedule(max_duration_seconds, options.lock, wait_seconds)
+    return Schedule(max_duration_seconds, options.lock, wait_seconds, spent_seconds)
 
 
 def _plan(

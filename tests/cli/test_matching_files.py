@@ -8,18 +8,22 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from kvsctl.backups import digest
+from kvsctl.backups.digest import Digest
 from kvsctl.cli.compare_request import comparison, comparison_on_each
+from kvsctl.cli.fan_out.splitting import fan_out_job
 from kvsctl.cli.inputs import require_matching_files
 from kvsctl.cli.installations.request import installations_job
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.comparing import DiffOptions
-from kvsctl.cli.options.input import InputOptions, ManifestOption
+from kvsctl.cli.options.input import InputOptions, ManifestOption, WorkersOption
 from kvsctl.cli.options.installations.choosing import AllInstallationsOption
 from kvsctl.cli.options.target import TargetOptions
 from kvsctl.cli.request import batch_job
 from kvsctl.errors import ExitStatus, UsageError, WorkLeft
 from kvsctl.jobs.installations.job import InstallationsJob
 from kvsctl.jobs.job import BatchJob, Schedule
+from kvsctl.jobs.runner import run_job
 from kvsctl.model import Verb
 from tests.backups.exports import write_export
 
@@ -54,6 +58,13 @@ def test_the_job_has_the_rest_of_the_time(export: Path) -> None:
     rest = require_matching_files(Given([]), [export], Schedule(3000), _clock())
     assert 5 <= rest.spent_seconds < 20
     assert rest.max_duration_seconds == 3000
+
+
+def test_the_time_that_is_over_already_counts(export: Path) -> None:
+    rest = require_matching_files(Given([]), [export], Schedule(3000, spent_seconds=2000), _clock())
+    assert rest.spent_seconds >= 2005
+    with pytest.raises(WorkLeft, match="before the input was compared with its manifest"):
+        require_matching_files(Given([]), [export], Schedule(3000, spent_seconds=2997), _clock())
 
 
 def test_what_is_not_compared_takes_no_time(export: Path) -> None:
@@ -109,3 +120,23 @@ def test_the_job_of_an_installation_compares_nothing_if_that_is_ignored(
     export.write_bytes(_LINE)
     job = _on_each(command, export, ignore_manifest=True)
     assert (job.schedule.spent_seconds, _part(job).exports) == (0, ())
+
+
+@pytest.mark.parametrize("address", [None, "tcp://127.0.0.1:8786"])
+def test_a_file_of_several_workers_is_compared_once_for_all_of_them(
+    export: Path, monkeypatch: pytest.MonkeyPatch, address: str | None
+) -> None:
+    read: list[Path] = []
+
+    def digest_of(path: Path, is_stopped: Callable[[], bool]) -> Digest:
+        read.append(path)
+        return digest.digest_of(path, is_stopped)
+
+    monkeypatch.setattr("kvsctl.backups.checking.digest_of", digest_of)
+    workers = WorkersOption(workers=3, dask=address)
+    given = Given([InputOptions(file=[export]), TargetOptions(target="local"), workers])
+    made = fan_out_job("set", partial(batch_job, Verb.SET), run_job, given.having(ManifestOption()))
+    assert read == [export]
+    jobs = [unit.job_of(unit.options) for unit in made.units]
+    assert len(read) == (1 if address is None else 4), "a cluster may have other files"
+    assert all(job.schedule.spent_seconds > 0 for job in jobs)

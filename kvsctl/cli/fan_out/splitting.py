@@ -10,8 +10,14 @@ from kvsctl.cli.fan_out.naming import require_templates, with_absolute_paths, wi
 from kvsctl.cli.fan_out.refusals import require_divisible, require_no_limits
 from kvsctl.cli.option_groups import Given
 from kvsctl.cli.options.cleanup.deleting import PrefixOption, UndoOptions
-from kvsctl.cli.options.cron import LockOptions, MonitoringOptions
-from kvsctl.cli.options.input import FileOption, InputOptions, ShardOption, WorkersOption
+from kvsctl.cli.options.cron import LockOptions, MonitoringOptions, SpentTime
+from kvsctl.cli.options.input import (
+    FileOption,
+    InputOptions,
+    ManifestOption,
+    ShardOption,
+    WorkersOption,
+)
 from kvsctl.cli.options.journal import JournalOptions
 from kvsctl.cli.options.report import FailuresOption, ReportOptions
 from kvsctl.cli.options.running import QuotaParts
@@ -56,19 +62,11 @@ def fan_out_job(
         require_repeatable(given, is_repeatable=is_repeatable)
         given = with_absolute_paths(given)
     fan_out = secrets.token_hex(8)
+    first, parts = _parts(given, job_of, workers, have_own_files=address is not None)
     units = [
-        Unit(
-            f"shard {shard}",
-            fan_out,
-            _options_of(given, shard, workers),
-            job_of,
-            work,
-            is_repeatable=is_repeatable,
-        )
-        for shard in _shards(given, workers)
+        Unit(f"shard {shard}", fan_out, options, job_of, work, is_repeatable=is_repeatable)
+        for shard, options in parts
     ]
-    jobs = [job_of(unit.options) for unit in units]
-    first = jobs[0]
     require_no_limits(first)
     if isinstance(first, BatchJob) and first.has_consent is False:
         raise UsageError("--workers: the parts cannot ask", "Add -y to consent beforehand.")
@@ -134,6 +132,26 @@ def _shards(given: Given, workers: int) -> list[Shard]:
     """Return the parts of the whole, or of the part that `--shard` chooses."""
     text = given.of(ShardOption).shard or given.of(ShardSelector).shard
     return (Shard(1, 1) if text is None else parsed_shard(text)).divided(workers)
+
+
+def _parts(
+    given: Given, job_of: Callable[[Given], _J], workers: int, *, have_own_files: bool
+) -> tuple[_J, list[tuple[Shard, Given]]]:
+    """Return the job of the first part, and the options of each. Raise UsageError.
+
+    All parts read the same files, so the first job compares them with their manifests for all.
+    `have_own_files`: workers on other machines, whose files may differ, compare them again.
+    """
+    shards = _shards(given, workers)
+    first = job_of(_options_of(given, shards[0], workers))
+    given = given.having(SpentTime(seconds=first.schedule.spent_seconds))
+    compared = given
+    if given.has(ManifestOption):
+        compared = given.having(ManifestOption(ignore_manifest=True))
+    for shard in shards[1:]:
+        job_of(_options_of(compared, shard, workers))
+    given = given if have_own_files else compared
+    return first, [(shard, _options_of(given, shard, workers)) for shard in shards]
 
 
 def _options_of(given: Given, shard: Shard, workers: int) -> Given:

@@ -32,6 +32,12 @@ class LockOptions(OptionGroup):
     ] = None
 
 
+class SpentTime(OptionGroup):
+    """How much of the time of `--max-duration` is over. It is not an option."""
+
+    seconds: float = 0.0
+
+
 class MonitoringOptions(OptionGroup):
     """Who is notified of an unattended job, and how its log is written."""
 

@@ -16,6 +16,13 @@ from tests.support.waiting import wait_until
 
 _NAMES = ("i1", "i2", "i3")
 _FILES = "backup-{installation}.jsonl"
+_TIME_SPENT: Final = """
+from msgspec.structs import replace
+from kvsctl.cli import request
+def compared(given, places, schedule):
+    return replace(schedule, spent_seconds=60.0)
+request.require_matching_files = compared
+"""
 _SUCCEEDED: Final = b'"exit_code":0'
 _ENDLESS: Final = """
 import threading
@@ -99,3 +106,14 @@ def test_a_damaged_file_of_all_is_refused(inside: Command, tmp_path: Path, comma
     ended = inside(command, *ALL, "-f", tmp_path / "backup-i2.jsonl", status=2)
     assert b"does not match backup-i2.jsonl.manifest.json" in ended.err
     assert b"i1" not in ended.err, "no installation is begun"
+
+
+def test_the_comparison_of_a_file_of_all_takes_of_their_time(
+    inside: Command, tmp_path: Path
+) -> None:
+    words = ["set", *ALL, "-f", str(tmp_path / "in.jsonl"), "--at-once", "1"]
+    words += ["--max-duration", "1m"]
+    with inside.start(*words, prelude=_TIME_SPENT, stderr=subprocess.PIPE) as process:
+        _, err = process.communicate(timeout=30)
+    assert b"work is left: the time of --max-duration 1m is up" in err
+    assert process.returncode == ExitStatus.WORK_LEFT
