@@ -9,6 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
+from kvsctl.service.auth.process_tree import kill_tree
+
 MAX_TOKEN_BYTES: Final = 64 * 1024
 """The most that is read. A longer token would not fit into a request header."""
 
@@ -42,11 +44,11 @@ class CommandStopper:
             return self._process
 
     def end(self) -> None:
-        """Kill the command if it runs, and start no other."""
+        """Kill the command with its children if it runs, and start no other."""
         with self._lock:
             self._is_over = True
             if self._process is not None:
-                self._process.kill()
+                kill_tree(self._process)
 
 
 def command_bytes(
@@ -54,9 +56,9 @@ def command_bytes(
 ) -> tuple[int, bytes]:
     """Run a command and return its exit code and its stdout. Kill it if it does not end in time.
 
-    `stopper` can end it earlier. Raise OSError or ValueError if it cannot be run,
-    TooMuchOutputError if it prints too much, and subprocess.TimeoutExpired if it, or a child that
-    keeps its stdout open, does not end in time.
+    Its children are killed with it. `stopper` can end it earlier. Raise OSError or ValueError if it
+    cannot be run, TooMuchOutputError if it prints too much, and subprocess.TimeoutExpired if it, or
+    a child that keeps its stdout open, does not end in time.
     """
     ends = time.monotonic() + timeout_seconds
     process = (stopper or CommandStopper()).start(words)
@@ -72,7 +74,7 @@ def command_bytes(
         return process.wait(max(0.0, ends - time.monotonic())), text
     finally:
         if process.poll() is None:
-            process.kill()
+            kill_tree(process)
             process.wait()
 
 

@@ -14,7 +14,7 @@ from kvsctl.emulator import embedded
 from tests.support.commands.command import Command, records_file
 from tests.support.commands.server import served
 from tests.support.needs import IS_POSIX, only_on
-from tests.support.waiting import wait_until
+from tests.support.waiting import has_ended, wait_until
 
 _MANY = [{"key": f"k{n:04}", "value": n} for n in range(350)]
 _PACE = ("--rps", "4", "--batch-size", "1", "-c", "1")
@@ -218,12 +218,4 @@ def test_a_token_command_is_ended_when_the_time_is_up(
     begun = [int(one) for one in pids.read_text("utf-8").split()]
     assert begun
     for pid in begun:
-        wait_until(partial(_has_ended, pid))
-
-
-def _has_ended(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return False
+        wait_until(partial(has_ended, pid))
