@@ -10,6 +10,7 @@ from msgspec import Raw
 from kvsctl.__main__ import main
 from kvsctl.jobs import runner
 from kvsctl.model import Record, Verb
+from kvsctl.service.auth.lifetime import TokenNeed
 from kvsctl.service.client import Answer
 from kvsctl.service.reply import AllDone
 from kvsctl.slabs import FoundSlab
@@ -17,6 +18,16 @@ from kvsctl.slabs import FoundSlab
 
 class NullService:
     """A service on which every record succeeds."""
+
+    @property
+    def token_need(self) -> TokenNeed:
+        """No token is needed."""
+        return TokenNeed.NONE
+
+    @property
+    def has_quick_token(self) -> bool:
+        """Tokens need no command."""
+        return True
 
     async def prepare(self) -> None:
         """Do nothing."""

@@ -18,6 +18,7 @@ from kvsctl.config.settings import DEFAULTS, Running
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.model import Record, Verb
 from kvsctl.service.auth.credentials import Secret
+from kvsctl.service.auth.lifetime import TokenNeed
 from kvsctl.service.client import Answer
 
 BEGINNING_CONCURRENCY: Final = 8
@@ -31,7 +32,20 @@ class Caller(Protocol):
     """What a run needs of the service: see `service.client.StoreClient`."""
 
     async def prepare(self) -> None:
-        """Get the token that requests need, without a request. Raise CredentialsError."""
+        """Get the token that requests need, or the next one if it is due, without a request.
+
+        Raise CredentialsError.
+        """
+        ...
+
+    @property
+    def token_need(self) -> TokenNeed:
+        """Whether `prepare` has a token to get. It was awaited once."""
+        ...
+
+    @property
+    def has_quick_token(self) -> bool:
+        """Whether tokens need no command, so that `renew` takes no time."""
         ...
 
     async def call(self, verb: Verb, records: Sequence[Record]) -> Answer:

@@ -97,11 +97,13 @@ class Run:
             self._pacer,
             self._concurrency,
             self._ledger,
+            self._stopping,
+            self._changed.set,
             lambda error: itself.stop(error),
             self._now,
             random or RANDOM,
         )
-        self._patience = state.patience
+        self._patience, self._tokens = state.patience, state.tokens
         self._chooser = Chooser(state, pressure)
         self._sender = Sender(state)
         self._in_flight: dict[asyncio.Task[None], Batch] = {}
@@ -128,8 +130,10 @@ class Run:
             reading.cancel()
             for task in self._in_flight:
                 task.cancel()
-            if self._in_flight or not reading.done():
-                await asyncio.gather(reading, *self._in_flight, return_exceptions=True)
+            self._tokens.cancel()
+            tasks = [*self._in_flight, *self._tokens.tasks]
+            if tasks or not reading.done():
+                await asyncio.gather(reading, *tasks, return_exceptions=True)
         if self._stopping.crash is not None:
             raise self._stopping.crash
         if self._lanes.admitted or self._intake.not_admitted:
@@ -158,9 +162,10 @@ class Run:
         """Read no more input. Finish and settle the requests in flight.
 
         Without an error, records that were written and wait to be verified are still read back,
-        once, for at most the plan's `stop_seconds`.
+        once, for at most the plan's `stop_seconds`. For other records, no token is awaited.
         """
         self._stopping.begin(error)
+        self._tokens.release()
         self.wake()
 
     def run_out_of_time(self) -> None:
@@ -171,7 +176,7 @@ class Run:
         counts like one before it.
         """
         self._stopping.run_out_of_time()
-        self._sender.run_out_of_time()
+        self._tokens.release()
         self.wake()
 
     def abort(self) -> None:
@@ -222,12 +227,17 @@ class Run:
         if self._in_flight:
             return False
         if self._stopping.is_stopping:
-            queue = self._queue
-            is_left = queue.has_begun if self._stopping.finishes else queue.has_unread
-            return not (self._stopping.may_read_back and is_left)
-        return self._intake.has_ended and not self._lanes.admitted
+            may_fail = self._stopping.takes_errors and bool(self._tokens.tasks)
+            return not (may_fail or self._queue.may_be_sent(self._stopping))
+        # The next token is awaited, too: its command may already have used up the old one.
+        return self._intake.has_ended and not (self._lanes.admitted or self._tokens.tasks)
 
     def _next_batch(self, in_flight: int) -> Batch | None:
+        queue = self._queue
+        is_wanted = not queue.is_empty and queue.may_be_sent(self._stopping)
+        if is_wanted and not self._tokens.admit():
+            self._chooser.paced_until = None  # no batch waits for its turn
+            return None
         if not self._stopping.is_stopping:
             return self._chooser.next_batch(in_flight, flush=self._intake.has_no_more_for_now)
         if self._stopping.may_read_back:
@@ -267,7 +277,9 @@ class Run:
 
         After a 429, they have been notified already. `has_retries`: records wait to be sent again.
         """
-        if self._in_flight or wait_seconds < _SHORT_WAIT_SECONDS or self._pacer.is_probing:
+        if self._in_flight or self._tokens.is_awaited:
+            return
+        if wait_seconds < _SHORT_WAIT_SECONDS or self._pacer.is_probing:
             return
         fault = self._sender.trouble
         if fault is not None:
@@ -284,7 +296,8 @@ class Run:
     @property
     def _overdue_at(self) -> float:
         """When the run ends because records wait and the service answers nothing but 429."""
-        is_waiting = not self._in_flight and self._lanes.admitted and not self._stopping.is_stopping
+        is_waiting = self._lanes.admitted and not (self._in_flight or self._tokens.is_awaited)
+        is_waiting = is_waiting and not self._stopping.is_stopping
         return self._patience.throttled_until if is_waiting else math.inf
 
     def _end_if_overdue(self) -> None:

@@ -73,6 +73,11 @@ class Stopping:
         return self._now() < self._reads_back_until
 
     @property
+    def takes_errors(self) -> bool:
+        """Whether `begin` still takes an error."""
+        return not self.is_stopping or (self.finishes and self.may_read_back)
+
+    @property
     def deadline(self) -> float | None:
         """When a stopping run may no longer read back; None if it may not, or does not stop."""
         return self._reads_back_until if self.may_read_back else None

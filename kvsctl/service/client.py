@@ -13,6 +13,7 @@ from kvsctl.errors import KvsctlError
 from kvsctl.jsonequal import changes_in_javascript
 from kvsctl.model import GET, Identity, Record, Verb
 from kvsctl.service.auth.credentials import HIDDEN, Credentials, Secret
+from kvsctl.service.auth.lifetime import TokenNeed
 from kvsctl.service.bridges import Bridge, Lookout
 from kvsctl.service.faults import Fault, http_date
 from kvsctl.service.interpret import fault_of, hide_token, interpret, interpret_page, shown_trace_id
@@ -181,12 +182,24 @@ class StoreClient:
         return self._bridge is not None and self._bridge.makes_nulls
 
     async def prepare(self) -> None:
-        """Load the token without a request. Raise CredentialsError if the source gives none."""
-        if not self._credentials.is_loaded:
-            await self._credentials.current(self.now())
+        """Load the token, or the next one if it is due, without a request.
+
+        Raise CredentialsError if the source gives none.
+        """
+        await self._credentials.current(self.now())
+
+    @property
+    def token_need(self) -> TokenNeed:
+        """Whether `prepare` has a token to get."""
+        return self._credentials.need(self.now())
+
+    @property
+    def has_quick_token(self) -> bool:
+        """Whether tokens need no command, so that `renew` takes no time."""
+        return self._credentials.is_quick
 
     async def call(self, verb: Verb, records: Sequence[Record]) -> Answer:
-        """Send one batch. Return failed requests as faults.
+        """Send one batch. Return failed requests as faults. Call `prepare` before.
 
         Raise CredentialsError only if the token is not loaded yet and cannot be: see `prepare`.
         Raise StreamError, with nothing applied, if the files under an embedded target fail. Raise
@@ -268,9 +281,9 @@ class StoreClient:
 
     async def _exchange(self, path: str, body: bytes) -> _Sent:
         credentials = self._credentials
-        token, now = credentials.token, self.now()
-        if now >= credentials.due_at or not credentials.is_loaded:
-            token = await credentials.current(now)
+        token = credentials.token
+        if not credentials.is_loaded:
+            token = await credentials.current(self.now())
         started = self._monotonic()
         try:
             headers = self._headers_with(token)

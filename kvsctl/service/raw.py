@@ -34,7 +34,8 @@ class RawClient(StoreClient):
     """A client that also sends bodies of the caller's choice."""
 
     async def post(self, path: str, body: bytes) -> RawAnswer:
-        """Send one request. Raise as `call` does."""
+        """Send one request, with the next token if that is due. Raise as `call` does."""
+        await self.prepare()
         sent = await self._post(path, body)
         answer = sent.answer
         if answer is None:

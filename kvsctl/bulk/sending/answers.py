@@ -19,7 +19,6 @@ from kvsctl.bulk.retrying.policy import (
 from kvsctl.bulk.sending.queue import Batch, Purpose
 from kvsctl.bulk.sending.run_state import RunState, explained
 from kvsctl.bulk.settling.reconcile import Reconciled, failed, never_named, reconcile
-from kvsctl.errors import CredentialsError, KvsctlError
 from kvsctl.model import GET, SUCCEEDED, Failure, Outcome, Record, State, Verb
 from kvsctl.service.client import Answer
 from kvsctl.service.faults import Fault, FaultKind
@@ -109,7 +108,7 @@ def _lacked(reply: Reply | AllDone, *, asked: int) -> str:
     return f"that did not name {keys} of the request: both of their lists were empty"
 
 
-async def take_fault(run: RunState, batch: Batch, fault: Fault, answer: Answer) -> None:
+def take_fault(run: RunState, batch: Batch, fault: Fault, answer: Answer) -> None:
     """Settle or queue again each record of a batch whose request failed."""
     if fault.means_missing and len(batch.records) == 1 and run.verb_of(batch) is Verb.DELETE:
         run.note_success()
@@ -128,11 +127,11 @@ async def take_fault(run: RunState, batch: Batch, fault: Fault, answer: Answer) 
     if counts and not fault.is_rate_limited and patience.rounds_failed > 1:
         # An outage: records that were not tried yet would only fail as well.
         run.pacer.hold(run.plan.retry.outage_seconds(patience.rounds_failed - 1, run.random))
-    await _decide(run, batch, fault, answer)
+    _decide(run, batch, fault, answer)
     run.end(ending)
 
 
-async def _decide(run: RunState, batch: Batch, fault: Fault, answer: Answer) -> None:
+def _decide(run: RunState, batch: Batch, fault: Fault, answer: Answer) -> None:
     records = batch.records
     tries = max(tries_of(record, fault) for record in records)
     match run.plan.retry.decide(fault, tries, len(records), run.random):
@@ -141,15 +140,15 @@ async def _decide(run: RunState, batch: Batch, fault: Fault, answer: Answer) -> 
         case Split():
             _split(run, batch, fault, answer)
         case Renew():
-            await _renew(run, batch, fault, answer)
+            _renew(run, batch, fault, answer)
         case Wait() | GiveUp():
-            await _give_up(run, batch, tries, fault, answer)
+            _give_up(run, batch, tries, fault, answer)
         case EndRun():
             run.queue.resend(batch, run.now())
             run.stop(refused_end(fault))
 
 
-async def _give_up(run: RunState, batch: Batch, tries: int, fault: Fault, answer: Answer) -> None:
+def _give_up(run: RunState, batch: Batch, tries: int, fault: Fault, answer: Answer) -> None:
     """Fail the records with the most tries, and decide again about the others."""
     if fault.is_rate_limited and run.patience.consecutive_throttled >= tries:
         # No other request succeeded meanwhile, so these records are not the cause.
@@ -165,7 +164,7 @@ async def _give_up(run: RunState, batch: Batch, tries: int, fault: Fault, answer
     policy = run.plan.read_policy
     run.settle([failed(record, failure, policy) for record in spent], answer)
     if batch.records:
-        await _decide(run, batch, fault, answer)
+        _decide(run, batch, fault, answer)
 
 
 def _wait(run: RunState, batch: Batch, wait: Wait) -> None:
@@ -186,13 +185,10 @@ def _split(run: RunState, batch: Batch, fault: Fault, answer: Answer) -> None:
         run.queue.resend(replace(part, records=half, inquiry=inquiry), run.now())
 
 
-async def _renew(run: RunState, batch: Batch, fault: Fault, answer: Answer) -> None:
+def _renew(run: RunState, batch: Batch, fault: Fault, answer: Answer) -> None:
     batch.renewals += 1
-    ending: KvsctlError | None = None
-    try:
-        if batch.renewals > MOST_RENEWALS or not await run.service.renew(answer.token):
-            ending = refused_end(fault)
-    except CredentialsError as error:
-        ending = error
     run.queue.resend(batch, run.now())
-    run.end(ending)
+    if batch.renewals > MOST_RENEWALS:
+        run.stop(refused_end(fault))
+    else:
+        run.tokens.renew(answer.token, fault)

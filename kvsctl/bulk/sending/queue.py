@@ -14,6 +14,7 @@ from kvsctl.bulk.pacing.pacer import Start
 from kvsctl.bulk.packing.capacity import Capacity, Inquiry
 from kvsctl.bulk.packing.packer import Packer
 from kvsctl.bulk.packing.rule import PackingRule, choose
+from kvsctl.bulk.stopping import Stopping
 from kvsctl.model import Record
 
 
@@ -110,6 +111,13 @@ class SendQueue:
     def is_empty(self) -> bool:
         """Whether no record waits to be sent, for the first time or again."""
         return not (self._lanes.waiting or self._resends or self._last)
+
+    def may_be_sent(self, stopping: Stopping) -> bool:
+        """Return whether the run may still send what is queued, now or later."""
+        if not stopping.is_stopping:
+            return True
+        is_left = self.has_begun if stopping.finishes else self.has_unread
+        return stopping.may_read_back and is_left
 
     @property
     def next_due(self) -> float | None:

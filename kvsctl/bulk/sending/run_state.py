@@ -12,9 +12,11 @@ from kvsctl.bulk.retrying.budget import RetryBudget
 from kvsctl.bulk.retrying.give_up import Patience
 from kvsctl.bulk.sending.queue import Batch, Purpose, SendQueue
 from kvsctl.bulk.sending.reading_first import ReadFirstQueue
+from kvsctl.bulk.sending.tokens import Tokens
 from kvsctl.bulk.settling.ledger import Ledger
 from kvsctl.bulk.settling.precondition import Conflicts, FirstReads, WriteIf
 from kvsctl.bulk.settling.verify import Verifier
+from kvsctl.bulk.stopping import Stopping
 from kvsctl.errors import KvsctlError
 from kvsctl.model import GET, Failure, Outcome, Record, Verb
 from kvsctl.service.client import Answer
@@ -23,6 +25,8 @@ from kvsctl.service.faults import means_full_storage
 
 class RunState:
     """The parts of one run. `stop` ends the run with an error.
+
+    `changed` makes it look again what it can send.
 
     `now` is the monotonic clock of the run, in seconds.
     """
@@ -35,6 +39,8 @@ class RunState:
         pacer: Pacer,
         concurrency: Concurrency,
         ledger: Ledger,
+        stopping: Stopping,
+        changed: Callable[[], None],
         stop: Callable[[KvsctlError], None],
         now: Callable[[], float],
         random: Random,
@@ -47,6 +53,7 @@ class RunState:
         self.concurrency = concurrency
         self.ledger = ledger
         self.stop = stop
+        self.tokens = Tokens(service, queue, stopping, stop=stop, changed=changed)
         self.now = now
         self.random = random
         self.budget = RetryBudget()

@@ -10,7 +10,7 @@ from kvsctl.bulk.pacing.charges import charged_units, note_end
 from kvsctl.bulk.sending.answers import take_fault, take_reply
 from kvsctl.bulk.sending.queue import Batch
 from kvsctl.bulk.sending.run_state import RunState
-from kvsctl.errors import CredentialsError, StreamError
+from kvsctl.errors import StreamError
 from kvsctl.model import GET, Outcome, Record, State, Verb
 from kvsctl.service.bridges import UndescribedBridge
 from kvsctl.service.client import Answer, AskFirst
@@ -23,9 +23,6 @@ class Sender:
 
     def __init__(self, run: RunState) -> None:
         self._run = run
-        self._is_prepared = False
-        self._preparing: set[asyncio.Task[None]] = set()
-        self._is_out_of_time = False
         self._was_answered = False
         self._last_fault: Fault | None = None
         self._question: asyncio.Task[Answer] | None = None
@@ -46,8 +43,6 @@ class Sender:
         run = self._run
         may_expire = not isinstance(batch.records, Slab) or batch.records.expiries is not None
         if may_expire and not self._skip_expired(batch):
-            return
-        if not self._is_prepared and not await self._prepares(batch):
             return
         if run.plan.precondition.keeper is not None and not await self._kept(batch):
             return
@@ -75,7 +70,7 @@ class Sender:
             take_reply(run, batch, answer.reply, answer)
         elif answer.fault is not None:
             self._last_fault = answer.fault
-            await take_fault(run, batch, answer.fault, answer)
+            take_fault(run, batch, answer.fault, answer)
         run.end(answer.ending)
 
     async def _ask_first(self, batch: Batch, held: AskFirst) -> None:
@@ -98,7 +93,7 @@ class Sender:
             run.queue.resend(batch, run.now())
             return
         self._last_fault = unsent(answer.fault)
-        await take_fault(run, batch, self._last_fault, answer)
+        take_fault(run, batch, self._last_fault, answer)
 
     async def _ask(self, batch: Batch, held: AskFirst) -> Answer:
         """Ask in the place of this batch, paced and counted as a request."""
@@ -109,36 +104,6 @@ class Sender:
             raise
         self._note_answer(batch, GET, answer, 1, is_retry=False)
         return answer
-
-    async def _prepares(self, batch: Batch) -> bool:
-        """Fetch the token for the first time, if there is one. If that fails, end the run.
-
-        This is not part of the call: a batch that is cut off meanwhile was not sent.
-        """
-        run = self._run
-        preparing = asyncio.create_task(run.service.prepare())
-        self._preparing.add(preparing)
-        try:
-            await preparing
-        except CancelledError:
-            if not self._is_out_of_time:
-                raise
-            run.queue.resend(batch, run.now())
-            return False
-        except CredentialsError as error:
-            run.queue.resend(batch, run.now())
-            run.stop(error)
-            return False
-        finally:
-            self._preparing.discard(preparing)
-        self._is_prepared = True
-        return True
-
-    def run_out_of_time(self) -> None:
-        """Wait no longer for the first token."""
-        self._is_out_of_time = True
-        for preparing in self._preparing:
-            preparing.cancel()
 
     async def _kept(self, batch: Batch) -> bool:
         """Wait until the keeper has saved what was read of the records. If it fails, end the run.

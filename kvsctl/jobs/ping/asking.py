@@ -115,6 +115,7 @@ class _Asking:
 
     async def _ask_once(self) -> Fault | None:
         """Send one request, and once more with another token if the first is refused."""
+        await self._client.prepare()
         answer = await self._client.call(GET, [_RECORD])
         self._note_installation(answer.headers)
         fault = answer.fault

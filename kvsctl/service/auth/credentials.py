@@ -20,7 +20,7 @@ from typing import Final, Protocol
 import msgspec
 
 from kvsctl.errors import CredentialsError, UsageError
-from kvsctl.service.auth.lifetime import due_again_at, due_at, end_of
+from kvsctl.service.auth.lifetime import TokenNeed, due_again_at, due_at, end_of
 from kvsctl.service.auth.terminal_use import lent
 from kvsctl.service.auth.token_output import (
     CommandStopper,
@@ -285,6 +285,19 @@ class Credentials:
     def is_loaded(self) -> bool:
         """Whether `token` can be used before `due_at`, without awaiting `current`."""
         return self._token is not None or self._source is None
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether reading the source takes no time."""
+        return not isinstance(self._source, TokenCommand)
+
+    def need(self, now: float) -> TokenNeed:
+        """Return whether `current` must be awaited."""
+        if not self.is_loaded:
+            return TokenNeed.NOW
+        if now < self.due_at:
+            return TokenNeed.NONE
+        return TokenNeed.SOON if now < self.ends_at else TokenNeed.NOW
 
     @property
     def token(self) -> Secret | None:

@@ -7,6 +7,7 @@ to the service. No part of the payload is ever shown.
 import base64
 import binascii
 import math
+from enum import Enum
 from typing import Final
 
 import msgspec
@@ -18,6 +19,17 @@ PAUSE_SECONDS: Final = 30.0
 _PARTS: Final = 3
 _LATEST_EPOCH: Final = 253_402_300_800.0
 """The year 10000: a larger number is not a time in seconds."""
+
+
+class TokenNeed(Enum):
+    """Whether a token must be read."""
+
+    NONE = "none"
+    """No: requests may use the current one, or need none."""
+    SOON = "soon"
+    """The next one is due. Until it is there, requests may use the current one."""
+    NOW = "now"
+    """No request can be sent before."""
 
 
 class _Claims(msgspec.Struct):

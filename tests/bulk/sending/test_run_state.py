@@ -17,6 +17,7 @@ from kvsctl.bulk.retrying.give_up import Patience
 from kvsctl.bulk.sending.queue import SendQueue
 from kvsctl.bulk.sending.run_state import RunState
 from kvsctl.bulk.settling.ledger import Ledger
+from kvsctl.bulk.stopping import Stopping
 from kvsctl.model import Verb
 from tests.support.simulated.model_service import BROKEN, THROTTLED, ModelService
 from tests.support.simulated.virtual_time import run_virtual
@@ -33,6 +34,8 @@ def _state() -> RunState:
         Pacer(Pace(), lambda: 0.0),
         Concurrency(1, is_found=False, window_bytes=1, read_batch=0),
         Ledger(lanes, [], changed=lambda: None, stop=lambda _: None),
+        Stopping(lambda: 0.0, 0.0),
+        lambda: None,
         lambda _: None,
         asyncio.get_running_loop().time,
         Random(1),

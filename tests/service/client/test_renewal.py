@@ -40,6 +40,7 @@ def _sent(carrier: Recording, tokens: list[str], times: list[float]) -> list[str
         one = service(carrier, credentials=credentials, epoch=lambda: now[0])
         for time in times:
             now[0] = time
+            await one.prepare()
             answer = await one.call(Verb.GET, [record()])
             assert answer.fault is None
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from kvsctl.model import Failure, Found, Record, Verb
 from kvsctl.service.auth.credentials import Secret
+from kvsctl.service.auth.lifetime import TokenNeed
 from kvsctl.service.client import Answer, QueryAnswer
 from kvsctl.service.faults import Fault
 from kvsctl.service.queries import Page, Query
@@ -33,6 +34,16 @@ class ListedStore:
     most_in_flight: int = 0
     renewed: int = 0
     _in_flight: int = 0
+
+    @property
+    def token_need(self) -> TokenNeed:
+        """No token is needed."""
+        return TokenNeed.NONE
+
+    @property
+    def has_quick_token(self) -> bool:
+        """Tokens need no command."""
+        return True
 
     async def prepare(self) -> None:
         """There is no token to get."""

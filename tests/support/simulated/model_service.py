@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 from kvsctl.bulk.packing.rule import PackingRule
 from kvsctl.model import Failure, Found, Identity, Record, Verb
 from kvsctl.service.auth.credentials import Secret
+from kvsctl.service.auth.lifetime import TokenNeed
 from kvsctl.service.client import Answer
 from kvsctl.service.faults import Fault, FaultKind, kind_of_status
 from kvsctl.service.reply import AllDone, Reply
@@ -156,6 +157,16 @@ class ModelService:
 
     def now(self) -> float:
         return self._epoch + asyncio.get_running_loop().time()
+
+    @property
+    def token_need(self) -> TokenNeed:
+        """No token is needed."""
+        return TokenNeed.NONE
+
+    @property
+    def has_quick_token(self) -> bool:
+        """Tokens need no command."""
+        return True
 
     async def prepare(self) -> None:
         return None

@@ -10,6 +10,7 @@ from typing import Literal
 from kvsctl.emulator.switches.quota import WINDOWS, Window
 from kvsctl.model import Found, Record, Verb
 from kvsctl.service.auth.credentials import Secret
+from kvsctl.service.auth.lifetime import TokenNeed
 from kvsctl.service.client import Answer
 from kvsctl.service.faults import Fault, FaultKind
 from kvsctl.service.reply import Reply
@@ -63,6 +64,16 @@ class QuotaService:
 
     def now(self) -> float:
         return 1_767_225_600.0 + asyncio.get_running_loop().time()
+
+    @property
+    def token_need(self) -> TokenNeed:
+        """No token is needed."""
+        return TokenNeed.NONE
+
+    @property
+    def has_quick_token(self) -> bool:
+        """Tokens need no command."""
+        return True
 
     async def prepare(self) -> None:
         return None

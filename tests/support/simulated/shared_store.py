@@ -11,6 +11,7 @@ from kvsctl.bulk.packing.rule import body_bytes
 from kvsctl.jsontext import members
 from kvsctl.model import Failure, Found, Identity, Record, Verb
 from kvsctl.service.auth.credentials import Secret
+from kvsctl.service.auth.lifetime import TokenNeed
 from kvsctl.service.client import Answer, QueryAnswer
 from kvsctl.service.queries import Page, Query
 from kvsctl.service.reply import Reply
@@ -39,6 +40,16 @@ class SharedStore:
     queried: int = 0
     _read: dict[str, Found | None] = field(default_factory=dict)
     _past: list[tuple[float, dict[str, Found]]] = field(default_factory=list)
+
+    @property
+    def token_need(self) -> TokenNeed:
+        """No token is needed."""
+        return TokenNeed.NONE
+
+    @property
+    def has_quick_token(self) -> bool:
+        """Tokens need no command."""
+        return True
 
     async def prepare(self) -> None:
         """There is no token to get."""
