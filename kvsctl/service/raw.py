@@ -34,8 +34,7 @@ class RawClient(StoreClient):
     """A client that also sends bodies of the caller's choice."""
 
     async def post(self, path: str, body: bytes) -> RawAnswer:
-        """Send one request, with the next token if that is due. Raise as `call` does."""
-        await self.prepare()
+        """Send one request. Call `prepare` before. Raise as `call` does."""
         sent = await self._post(path, body)
         answer = sent.answer
         if answer is None:

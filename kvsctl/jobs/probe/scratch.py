@@ -1,8 +1,8 @@
 """Send requests about scratch records, note which may have been written, and remove them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
 
@@ -15,6 +15,8 @@ from kvsctl.model import Identity
 from kvsctl.service.faults import Fault, FaultKind
 from kvsctl.service.raw import RawAnswer, RawClient
 from kvsctl.service.wire import key_body
+
+_T = TypeVar("_T")
 
 SET: Final = "/v1/batch/set"
 GET: Final = "/v1/batch/get"
@@ -181,7 +183,8 @@ class Scratch:
             fault = answer.fault
             if fault is None or answer.is_refusal or (fault.is_throttled and not waits):
                 return answer
-            if fault.kind is FaultKind.UNAUTHORISED and await self._client.renew(answer.token):
+            is_unauthorised = fault.kind is FaultKind.UNAUTHORISED
+            if is_unauthorised and await self._awaited(self._client.renew(answer.token)):
                 fault = None
             elif fault.kind in _FINAL:
                 if not (self._may_hold_some or self.in_flight):
@@ -199,6 +202,7 @@ class Scratch:
 
     async def _once(self, path: str, body: bytes) -> RawAnswer:
         self._require_going()
+        await self._awaited(self._client.prepare())
         self.in_flight += 1
         may_be_applied = True  # also if the request is cut off
         try:
@@ -208,6 +212,20 @@ class Scratch:
         finally:
             self.in_flight -= 1
             self._may_hold_some = self._may_hold_some or (path not in _READS and may_be_applied)
+
+    async def _awaited(self, token: Coroutine[Any, Any, _T]) -> _T:
+        """Get a token. Raise Stopped if a stop makes it useless: there is nothing to remove."""
+        getting = asyncio.ensure_future(token)
+        stopped = asyncio.ensure_future(self._stopped.wait())
+        try:
+            await asyncio.wait([getting, stopped], return_when=asyncio.FIRST_COMPLETED)
+            if not (getting.done() or self._is_cleaning or self._may_hold_some or self.in_flight):
+                self._written.clear()
+                raise Stopped
+            return await getting
+        finally:
+            getting.cancel()
+            stopped.cancel()
 
     async def remove_all(self) -> KvsctlError | None:
         """Delete what was written, and forget what is gone. Return why any may be left."""

@@ -108,6 +108,24 @@ def test_the_first_signal_ends_it(
     command.await_end()
 
 
+def test_the_first_signal_ends_that_of_a_probe_that_has_written_nothing(
+    kvsctl: Command, tmp_path: Path, url: str
+) -> None:
+    command = _TokenCommand(tmp_path, hangs=1)
+    process = kvsctl.start(
+        *("probe", "--yes", "--url", url, "--token-command", str(command)), stderr=subprocess.PIPE
+    )
+    with process:
+        try:
+            command.await_hang()
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=_WAIT_SECONDS)
+        finally:
+            process.kill()
+    assert process.returncode == 130, err.decode()
+    command.await_end()
+
+
 def _require_left(report: dict[str, int], *, has_sent: bool) -> None:
     """Require that every record that was not written was not sent."""
     assert (report["failed"], report["unknown"], report["ambiguous"]) == (0, 0, 0)

@@ -20,6 +20,9 @@ class _Answers:
     def __init__(self, faults: list[Fault | None]) -> None:
         self._faults = faults
 
+    async def prepare(self) -> None:
+        """There is no token to get."""
+
     async def post(self, _path: str, _body: bytes) -> RawAnswer:
         """Answer."""
         return RawAnswer(200, {}, b"", self._faults.pop(0), None)
@@ -30,6 +33,9 @@ class _Store:
 
     def __init__(self, body: Mapping[str, Any], fault: Fault | None = None) -> None:
         self._answer = RawAnswer(200, {}, json.dumps(body).encode(), fault, None)
+
+    async def prepare(self) -> None:
+        """There is no token to get."""
 
     async def post(self, _path: str, _body: bytes) -> RawAnswer:
         """Answer."""
