@@ -230,3 +230,12 @@ def test_an_error_of_a_token_source_ends_requests_in_order() -> None:
     ran = carry_out(plan, [input_of(10)], service)
     assert isinstance(ran.error, CredentialsError)
     assert ran.books.states == {"succeeded": 2, "unsent": 8}
+
+
+def test_the_second_stop_cuts_off_what_is_in_flight_beside_a_renewal() -> None:
+    service = _Slow(in_turn(_REFUSED, Turn(20.0)))
+    plan = plan_of(packing=_PAIRS, concurrency=2)
+    ran = carry_out(plan, [input_of(10)], service, moments=[(5.0, _stop), (6.0, _abort)])
+    assert ran.seconds == pytest.approx(6.0)
+    assert ran.books.positions(State.UNKNOWN) == [2, 3]
+    assert ran.books.states == {"unknown": 2, "unsent": 8}
