@@ -32,7 +32,7 @@ class Header:
         names = self.read(line.text)
         if line.cut or isinstance(names, Breach):
             reason = "the row is too long" if isinstance(names, list) else names.message
-            raise UsageError(f"{self._place}: not a valid header: {reason}")
+            raise UsageError(f"{self._place}: not a valid header: {reason}", self._hint_of_quotes())
         for column, name in enumerate(names, 1):
             if not name:
                 raise UsageError(f"{self._place}: column {column} has no name")
@@ -59,12 +59,24 @@ class Header:
             )
         return self.columns[name]
 
-    def _hint(self, name: str, option: str) -> str:
+    def _split(self) -> dict[str, list[str]]:
+        """Return the names by each delimiter (as a shell takes it) that can separate them."""
         split: dict[str, list[str]] = {}
         for delimiter, written in _DELIMITERS.items():
             names = cells_reader(delimiter, has_quotes=self._has_quotes)(self._text)
             if isinstance(names, list):
                 split[written] = names
+        return split
+
+    def _hint_of_quotes(self) -> str | None:
+        """Return the delimiter between quoted names, if one fits. A lone name shows nothing."""
+        fitting = [written for written, names in self._split().items() if len(names) > 1]
+        if len(fitting) != 1:
+            return None
+        return f"The columns are separated by another delimiter: --delimiter {fitting[0]}"
+
+    def _hint(self, name: str, option: str) -> str:
+        split = self._split()
         for written, names in split.items():
             if name in names:
                 return f"The columns are separated by another delimiter: --delimiter {written}"

@@ -166,6 +166,24 @@ class TestHeaders:
         assert caught.value.hint == f'Names must match exactly: write "{name}".'
 
     @pytest.mark.parametrize(
+        ("header", "hint"),
+        [
+            ('"key";"value"', "--delimiter ';'"),
+            ('\ufeff"key"\t"value"', r"--delimiter '\t'"),
+            ('"key"|"the ""value"""', "--delimiter '|'"),
+            ('"key";"value', None),
+            ('"key" ,"value"', None),
+        ],
+    )
+    def test_a_delimiter_between_quoted_names_is_found(
+        self, folder: Path, header: str, hint: str | None
+    ) -> None:
+        with pytest.raises(UsageError, match="not a valid header") as caught:
+            read(folder, f'{header}\n"a";"1"\n')
+        expected = hint and f"The columns are separated by another delimiter: {hint}"
+        assert caught.value.hint == expected
+
+    @pytest.mark.parametrize(
         ("header", "message"),
         [
             ("key,value,key", 'f.csv:1: duplicate column "key"'),
