@@ -14,6 +14,8 @@ from kvsctl.emulator.refusals import EmulatorError, reason_of
 
 GZIP: Final = b"\x1f\x8b"
 ZSTD: Final = b"\x28\xb5\x2f\xfd"
+_SKIPPED: Final = b"\x2a\x4d\x18"
+"""What follows the first byte, 0x50 to 0x5F, of a frame of zstd to skip: pzstd begins with one."""
 GZIP_SUFFIXES: Final = (".gz", ".gzip")
 ZSTD_SUFFIXES: Final = (".zst", ".zstd")
 OTHER_SUFFIXES: Final = (".bz2", ".xz", ".zip")
@@ -47,7 +49,8 @@ def _decompressed(raw: IO[bytes]) -> contextlib.AbstractContextManager[Any]:
     raw.seek(0)
     if start.startswith(GZIP):
         return gzip.open(raw, "rb")
-    return _zstd().open(raw, "rb") if start == ZSTD else contextlib.nullcontext(raw)
+    is_zstd = start == ZSTD or (start[1:] == _SKIPPED and start[0] >> 4 == 5)
+    return _zstd().open(raw, "rb") if is_zstd else contextlib.nullcontext(raw)
 
 
 def _zstd() -> Any:

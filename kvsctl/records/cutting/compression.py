@@ -39,6 +39,8 @@ _MAGIC: Final = {
         for level in range(1, 10)
         for start in (b"1AY&SY", b"\x17rE8P\x90")
     },
+    # A frame to skip, with which pzstd begins each of its own.
+    **{b"%c\x2a\x4d\x18" % number: Compression.ZSTD for number in range(0x50, 0x60)},
 }
 _SUFFIXES: Final = {
     ".gz": Compression.GZIP,
@@ -56,9 +58,9 @@ _HEAD_BYTES: Final = max(map(len, _MAGIC))
 def compression_of(label: str, head: bytes) -> Compression | None:
     """Return how a file is compressed, by its first bytes; None if it is not.
 
-    No text in UTF-8 begins with the magic bytes of these formats, except those of bzip2, and no
-    key and no JSON begins with those. The suffix decides only for a file that ends before its
-    magic bytes are complete, such as an empty one.
+    No text in UTF-8 begins with the magic bytes of these formats, except those of bzip2 and of a
+    frame of zstd to skip, and no key and no JSON begins with those. The suffix decides only for a
+    file that ends before its magic bytes are complete, such as an empty one.
     """
     for magic, compression in _MAGIC.items():
         if head.startswith(magic):

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
+from backports import zstd
 
 from kvsctl.emulator import EmulatorError, embedded
 from kvsctl.emulator.operations.record_files import (
@@ -37,6 +38,15 @@ def test_what_was_written_is_read(tmp_path: Path, name: str) -> None:
 def test_compression_is_found_by_the_bytes_whatever_the_name(tmp_path: Path) -> None:
     path = tmp_path / "kvs.jsonl"
     path.write_bytes(gzip.compress(LINES[:22]) + gzip.compress(LINES[22:]))
+    with opened(path) as file:
+        assert file.read() == LINES
+
+
+def test_frames_of_zstd_to_skip_are_skipped_as_pzstd_writes_them(tmp_path: Path) -> None:
+    skipped, path = b"\x50\x2a\x4d\x18\4\0\0\0\n\n\n\n", tmp_path / "kvs.jsonl"
+    path.write_bytes(
+        skipped + zstd.compress(LINES[:22]) + skipped + zstd.compress(LINES[22:]),
+    )
     with opened(path) as file:
         assert file.read() == LINES
 

@@ -48,6 +48,13 @@ def test_consecutive_members_are_one_text(texts: list[bytes], cuts: list[int], n
     assert unpacked(cut_into(content, cuts)) == b"".join(texts)
 
 
+@given(CUTS, st.integers(0x50, 0x5F))
+def test_frames_of_zstd_to_skip_are_skipped(cuts: list[int], first: int) -> None:
+    skipped = bytes([first]) + b"\x2a\x4d\x18\4\0\0\0\0\n\n\0"
+    content = skipped + zstd.compress(b"a\n") + skipped + zstd.compress(b"b\n")
+    assert unpacked(cut_into(content, cuts)) == b"a\nb\n"
+
+
 @given(st.binary(max_size=20).filter(lambda text: compression_of("-", text) is None), CUTS)
 def test_a_file_that_is_not_an_archive_is_unchanged(text: bytes, cuts: list[int]) -> None:
     seen: list[Compression | None] = []
