@@ -31,8 +31,19 @@ class Kind(NamedTuple):
 _TAR: Final = Kind("a tar archive", "tar -xOf {}", reads_pipes=True)
 _ZIP: Final = Kind("a zip archive", "unzip -p {}")
 _OFFICE: Final = Kind("an Excel workbook or another Office document", "xlsx2csv {}")
-_UTF16: Final = Kind("text in UTF-16", "iconv -f UTF-16 -t UTF-8 {}", reads_pipes=True)
-_UTF32: Final = Kind("text in UTF-32", "iconv -f UTF-32 -t UTF-8 {}", reads_pipes=True)
+
+
+def _unicode(encoding: str) -> Kind:
+    """Return the kind of text in an encoding, by the name that iconv has for it.
+
+    Without a byte order mark in the text, the name must say the order: iconv would assume one.
+    """
+    name = f"text in {encoding.removesuffix('LE').removesuffix('BE')}"
+    return Kind(name, f"iconv -f {encoding} -t UTF-8 {{}}", reads_pipes=True)
+
+
+_UTF16: Final = _unicode("UTF-16")
+_UTF32: Final = _unicode("UTF-32")
 _PARQUET: Final = Kind("a Parquet file", "parquet cat {}")
 _PICTURE: Final = Kind("a picture", "")
 _PROGRAM: Final = Kind("a program", "")
@@ -82,8 +93,10 @@ _ENTRY_NAME_AT: Final = 30
 # Without a byte order mark, ASCII in UTF-16 and UTF-32 has NUL bytes at fixed places.
 _ASCII: Final = rb"[\t\n\r -~]"
 _WIDE: Final = (
-    (re.compile(rb"(?:%b\0\0\0){2}|(?:\0\0\0%b){2}" % (_ASCII, _ASCII), re.DOTALL), _UTF32),
-    (re.compile(rb"(?:%b\0){3}|(?:\0%b){3}" % (_ASCII, _ASCII), re.DOTALL), _UTF16),
+    (re.compile(rb"(?:%b\0\0\0){2}" % _ASCII), _unicode("UTF-32LE")),
+    (re.compile(rb"(?:\0\0\0%b){2}" % _ASCII), _unicode("UTF-32BE")),
+    (re.compile(rb"(?:%b\0){3}" % _ASCII), _unicode("UTF-16LE")),
+    (re.compile(rb"(?:\0%b){3}" % _ASCII), _unicode("UTF-16BE")),
 )
 
 
@@ -102,13 +115,17 @@ def kind_of(head: bytes, *, has_nul: bool = False) -> Kind | None:
     if _is_tar(head):
         return _TAR
     if (compression := compression_of("", head)) is not None:
-        name = f"a{'n' if compression is Compression.XZ else ''} {compression.value} archive"
-        return Kind(name, f"{compression.command} {{}}", reads_pipes=True)
+        return Kind(_archive(compression), f"{compression.command} {{}}", reads_pipes=True)
     if not has_nul:
         for pattern, kind in _WIDE:
             if pattern.match(head):
                 return kind
     return None
+
+
+def _archive(compression: Compression) -> str:
+    article = "an" if compression is Compression.XZ else "a"
+    return f"{article} {compression.value} archive"
 
 
 def _is_tar(head: bytes) -> bool:
@@ -161,7 +178,7 @@ def _refusal(label: str, kind: Kind, compression: Compression | None) -> UsageEr
     if kind.command:
         hint = f"Convert it to text first: {kind.command.format(file)}"
     if compression is not None:
-        inside = f" inside a {compression.value} archive"
+        inside = f" inside {_archive(compression)}"
         hint = f"Decompress it first: {compression.command} {file}"
         if kind.command and kind.reads_pipes:
             hint = (

@@ -119,9 +119,13 @@ def test_a_database_is_refused(tmp_path: Path) -> None:
         (gzip.compress(LINES), "a.gz", Compression.GZIP, "gzip -dc a.gz | gzip -dc -"),
         (zipped("a"), "a.xz", Compression.XZ, "Decompress it first: xz -dc a.xz"),
         (SIGNED["UTF-16"][0], "-", None, "iconv -f UTF-16 -t UTF-8 FILE"),
+        ("key1\n".encode("utf-16-be"), "a", None, "iconv -f UTF-16BE -t UTF-8 a"),
+        ("key1\n".encode("utf-16-le"), "a", None, "iconv -f UTF-16LE -t UTF-8 a"),
+        ("k1\n".encode("utf-32-be"), "a", None, "iconv -f UTF-32BE -t UTF-8 a"),
+        ("k1\n".encode("utf-32-le"), "a", None, "iconv -f UTF-32LE -t UTF-8 a"),
         (SIGNED["png"][0], "-", None, "Give text in UTF-8: JSON Lines"),
     ],
-    ids=range(6),
+    ids=range(10),
 )
 def test_the_hint_has_the_command_that_makes_text_of_it(
     content: bytes, label: str, inside: Compression | None, command: str
@@ -129,7 +133,8 @@ def test_the_hint_has_the_command_that_makes_text_of_it(
     error = refused(content, label, inside)
     assert error.hint is not None
     assert command in error.hint
-    assert (f"inside a {inside.value} archive" in error.message) if inside else True
+    article = "an" if inside is Compression.XZ else "a"
+    assert (f"inside {article} {inside.value} archive" in error.message) if inside else True
 
 
 @given(st.text(min_size=1), CUTS)
