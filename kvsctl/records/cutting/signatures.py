@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
-from kvsctl.errors import UsageError
+from kvsctl.errors import StreamError, UsageError
 from kvsctl.records.cutting.compression import Compression, compression_of
 
 _TAR_BYTES: Final = 512
@@ -151,22 +151,27 @@ def only_text(
     the command that converts them to text. `compression` returns how the file itself is compressed,
     and `end` is the byte that ends each key.
     """
-    head, is_paused = b"", False
-    for chunk in chunks:
-        head += chunk
-        if len(head) >= _HEAD_BYTES:
-            break
-        if not chunk:
-            has_piece = end in head or head.startswith((b"[", b"{"))
-            if has_piece and not any(start.startswith(head) for start, _ in _STARTS):
-                is_paused = True
+    head, is_paused, broken = b"", False, None
+    try:
+        for chunk in chunks:
+            head += chunk
+            if len(head) >= _HEAD_BYTES:
                 break
-            yield b""
+            if not chunk:
+                has_piece = end in head or head.startswith((b"[", b"{"))
+                if has_piece and not any(start.startswith(head) for start, _ in _STARTS):
+                    is_paused = True
+                    break
+                yield b""
+    except StreamError as error:
+        broken = error  # what comes before the damage is text or not, and is read
     kind = kind_of(head, has_nul=end == b"\0")
     if kind is not None:
         raise _refusal(label, kind, compression())
     if head:
         yield head
+    if broken is not None:
+        raise broken
     if is_paused:
         yield b""  # the empty chunk that ended the loop above
     yield from chunks

@@ -7,6 +7,7 @@ import lzma
 import sqlite3
 import tarfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from backports import zstd
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kvsctl.errors import UsageError
+from kvsctl.errors import StreamError, UsageError
 from kvsctl.records.cutting.compression import Compression
 from kvsctl.records.cutting.signatures import kind_of, only_text
 from tests.records.cutting.chunks import cut_into
@@ -172,3 +173,23 @@ def test_a_line_from_a_pipe_is_given_before_waiting_for_more() -> None:
 def test_an_element_from_a_pipe_is_given_before_waiting_for_more() -> None:
     pieces = only_text(iter([b'["a",', b"", b'"b"]']), "-", lambda: None)
     assert [next(pieces), next(pieces)] == [b'["a",', b""]
+
+
+def test_text_before_the_damage_of_an_archive_is_read_however_short_it_is() -> None:
+    def chunks() -> Iterator[bytes]:
+        yield b"k1\nk2\nk"
+        raise StreamError("damaged")
+
+    taken: list[bytes] = []
+    with pytest.raises(StreamError, match="damaged"):
+        taken.extend(only_text(chunks(), "a.gz", lambda: Compression.GZIP))
+    assert taken == [b"k1\nk2\nk"]
+
+
+def test_a_damaged_archive_that_holds_no_text_is_refused_for_that() -> None:
+    def chunks() -> Iterator[bytes]:
+        yield SIGNED["zip"][0]
+        raise StreamError("damaged")
+
+    with pytest.raises(UsageError, match="this is a zip archive inside a gzip archive"):
+        list(only_text(chunks(), "a.gz", lambda: Compression.GZIP))
