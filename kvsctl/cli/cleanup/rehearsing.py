@@ -96,6 +96,9 @@ def _printing(
 ) -> BatchJob:
     """Return the job that prints what would be worked on, and what that would need."""
     reads = replace(basis.plan, verb=Verb.GET, precondition=Precondition(), verify=False)
+    if given.of(JournalOptions).journal is not None:
+        # The journal refers to places in the failures file.
+        basis = basis._replace(reporting=replace(basis.reporting, failures_path=None))
     job = listing_job(action.name, given, basis._replace(plan=reads), listing, printing)
     asked = replace(listing.needed, expires=True)
     cleanup = CleanUpPlan.of_one(listing, most, action, basis.plan.precondition)

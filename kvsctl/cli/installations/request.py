@@ -28,7 +28,7 @@ from kvsctl.cli.options.input import ManifestOption, ShardOption, WorkersOption
 from kvsctl.cli.options.installations.working import InstallationsOptions
 from kvsctl.cli.options.journal import JournalOptions, RetryFailedOption
 from kvsctl.cli.options.listing import ListOptions, UsageOptions
-from kvsctl.cli.options.report import OutputOption, ReportOptions
+from kvsctl.cli.options.report import FailuresOption, OutputOption, ReportOptions
 from kvsctl.cli.options.running import QuotaParts
 from kvsctl.cli.options.selection import ShardSelector
 from kvsctl.cli.records.retrying import retry_words_in_parts
@@ -120,10 +120,17 @@ def _for_one(given: Given) -> Given:
     usage = given.of(UsageOptions)
     if given.has(UsageOptions) and given.of(ReportOptions).json and usage.as_ is None:
         given = given.having(UsageOptions(**(vars(usage) | {"as_": "json"})))
-    has_ledger = given.of(InstallationsOptions).ledger is not None
-    if has_ledger and given.of(JournalOptions).journal is None:
-        return given.having(RetryFailedOption())
+    if given.of(InstallationsOptions).ledger is None:
+        return given
+    if _is_dry_run(given):  # the failures of finished installations are in their files only
+        given = given.having(FailuresOption())
+    if given.of(JournalOptions).journal is None:
+        given = given.having(RetryFailedOption())
     return given
+
+
+def _is_dry_run(given: Given) -> bool:
+    return given.of(CheckingOptions).dry_run or given.of(DryRunOption).dry_run
 
 
 def _own_files(given: Given) -> Callable[[Target], list[Path]]:
@@ -139,7 +146,7 @@ def _ledgering(
 ) -> Ledgering | None:
     """Return the ledger of the job. A dry run has none: what it looks at is not finished."""
     path = given.of(InstallationsOptions).ledger
-    if path is None or given.of(CheckingOptions).dry_run or given.of(DryRunOption).dry_run:
+    if path is None or _is_dry_run(given):
         return None
     identity = job_identity(given, limits_of(given))
     if source is not None:

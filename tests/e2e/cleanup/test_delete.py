@@ -124,6 +124,19 @@ def test_a_guard_counts_what_earlier_runs_of_a_journal_have_deleted(
         assert command("list", "-q").out == (b"" if status == 0 else b"tmp:1\n")
 
 
+def test_a_dry_run_leaves_the_failures_file_of_a_journal_alone(
+    store: Command, tmp_path: Path
+) -> None:
+    failures, journal = tmp_path / "failed.jsonl", tmp_path / "j"
+    words = ("delete", "--prefix", "session:", "-n", "--failures", failures)
+    kept = b'{"key":"session:0","error":{"code":"E","message":"m"},"source":"listing:1"}\n'
+    failures.write_bytes(kept)
+    store(*words, "--journal", journal, status=0)
+    assert failures.read_bytes() == kept
+    store(*words, status=0)
+    assert failures.read_bytes() == b""
+
+
 def test_a_dry_run_prints_the_keys_and_what_deleting_them_needs(store: Command) -> None:
     ended = store("delete", "--prefix", "tmp:", "-n", status=0)
     assert sorted(ended.out.decode().splitlines()) == _KEYS

@@ -185,6 +185,20 @@ def test_a_dry_run_adds_up_what_all_would_need(kvsctl: Command) -> None:
     lines_by_name(report)
 
 
+def test_a_dry_run_leaves_the_failures_files_beside_a_ledger_alone(
+    kvsctl: Command, tmp_path: Path
+) -> None:
+    failures, ledger = tmp_path / "failed-{installation}.jsonl", tmp_path / "ledger"
+    words = ("set", *ALL, "k=1", "bad/=2", "--failures", failures, "--ledger", ledger)
+    with container(kvsctl, ["a", "b"]) as inside:
+        inside(*words, status=1)
+        kept = {path: path.read_bytes() for path in tmp_path.glob("failed-*")}
+        assert len(kept) == 2
+        delete = ("delete", *ALL, "--prefix", "k", "--failures", failures)
+        inside(*delete, "--ledger", tmp_path / "other", "--dry-run", status=0)
+        assert {path: path.read_bytes() for path in tmp_path.glob("failed-*")} == kept
+
+
 def test_lines_are_whole_whatever_is_printed_at_once(kvsctl: Command) -> None:
     words = [f"k{number}={'x' * number}" for number in range(300)]
     with container(kvsctl, _NAMES) as inside:
