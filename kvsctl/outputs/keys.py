@@ -12,11 +12,12 @@ from kvsctl.records.ttl import parse_expire_time
 from kvsctl.slabs import FoundSlab, names_of
 from kvsctl.texts import utc_text
 
-_ODD: Final = re.compile('[^\x20-\x7e]|^[ "]| $')
-"""Keys with a match are printed as JSON strings: control characters, blanks at either end."""
-_ODD_IN_LINES: Final = re.compile('[^\x20-\x7e\n]|^[ "]| $', re.MULTILINE)
-_UNREADABLE: Final = re.compile('[\x00-\x08\x0a-\x1f\x7f-\x9f\ufeff\ud800-\udfff]|^"')
-"""Keys with a match cannot be read from the cells of a table."""
+_ODD: Final = re.compile('[^\x20-\x7e]|^[ "]| $|^(?:key|KEY)$')
+"""Keys with a match are printed as JSON strings: control characters, blanks at either end, and the
+headings of tables, which get and delete refuse as the first line."""
+_ODD_IN_LINES: Final = re.compile('[^\x20-\x7e\n]|^[ "]| $|^(?:key|KEY)$', re.MULTILINE)
+_UNREADABLE: Final = re.compile('[\x00-\x08\x0a-\x1f\x7f-\x9f\ufeff\ud800-\udfff]|^"|^key$')
+"""Keys with a match cannot be read from the cells of a table. One would repeat the header."""
 _ENCODED: Final = ("utf-8", "backslashreplace")
 """A lone surrogate is written as its escape. Legal keys have none."""
 _NOT_IN_TIMES: Final = re.compile("[^0-9A-Za-z:.+-]")

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -80,6 +81,19 @@ def test_what_is_printed_names_the_same_keys_when_read_back(
     path = tmp_path_factory.getbasetemp() / f"{style}.txt"
     path.write_bytes(_printed(style, keys, is_long=True).encode())
     forms = Forms(form, has_values=False)
+    reader = Reader([File(path, forms=forms)], key_parsers(Rules(DEFAULT_LIMITS), forms.shape))
+    read = [piece for pieces in reader for piece in pieces]
+    assert [piece.identity.key for piece in read if piece.identity is not None] == keys
+
+
+@pytest.mark.parametrize("style", ["keys", "jsonl", "json", "csv"])
+@pytest.mark.parametrize("keys", [["key", "a"], ["KEY", "key"], ["Key", "keys"]])
+def test_keys_that_are_named_like_a_heading_are_read_back(
+    style: str, keys: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / ("keys.csv" if style == "csv" else "keys")
+    path.write_bytes(_printed(style, keys).encode())
+    forms = Forms(has_values=False)
     reader = Reader([File(path, forms=forms)], key_parsers(Rules(DEFAULT_LIMITS), forms.shape))
     read = [piece for pieces in reader for piece in pieces]
     assert [piece.identity.key for piece in read if piece.identity is not None] == keys
