@@ -127,6 +127,8 @@ def test_the_message_lists_the_members() -> None:
         (b"\xef\xbb\xbfa,1", Cause.MARK),
         (b"a,1,2", Cause.WIDTH),
         (b"a", Cause.WIDTH),
+        (b"a,1\rb,2", Cause.CR),
+        (b'a,"1\r\n",2', Cause.WIDTH),
         (b'a,"1"2', Cause.QUOTES),
         (b"a,\xff", Cause.ENCODING),
     ],

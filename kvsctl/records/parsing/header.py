@@ -1,5 +1,6 @@
 """The header of a table: its first row, which names the columns."""
 
+import re
 from typing import Final
 
 from kvsctl import codes, jsontext
@@ -15,6 +16,7 @@ _DELIMITERS: Final = {",": "','", ";": "';'", "\t": r"'\t'", "|": "'|'"}
 """Delimiters that tables often have, as a shell takes them."""
 _COMMENTS: Final = ("#", "//", "--")
 _SHOWN_COLUMNS: Final = 12
+_LONE_CR: Final = re.compile(r"\r(?!\n)").search
 
 
 class Header:
@@ -113,7 +115,7 @@ class Header:
             return Breach(
                 codes.INVALID_JSON,
                 f"the row has {len(cells)} cell{plural}: the header has {len(self.names)}",
-                Cause.WIDTH,
+                Cause.CR if any(map(_LONE_CR, cells)) else Cause.WIDTH,
             )
         if cells == self.names:
             return Breach(
