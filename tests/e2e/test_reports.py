@@ -40,6 +40,16 @@ def test_the_report_is_on_stdout_of_set_and_last_on_stderr_of_get(
     assert [failure["key"] for failure in got.report["failures"]] == ["none"]
 
 
+def test_a_command_that_ends_before_its_run_leaves_an_earlier_report_alone(
+    local: Command, tmp_path: Path
+) -> None:
+    saved = tmp_path / "report.json"
+    local("set", "k=1", "--report", saved, status=0)
+    earlier = saved.read_bytes()
+    local("set", "-f", tmp_path / "none.jsonl", "--report", saved, status=2)
+    assert saved.read_bytes() == earlier
+
+
 def test_the_table_names_target_totals_codes_places_and_what_to_do(local: Command) -> None:
     told = local("set", "good=1", "a/b=1", "c/d=1", status=1).err.decode()
     assert told.startswith(f"set  LOCAL EMULATOR {local.database}\n3 records · 1 succeeded · ")

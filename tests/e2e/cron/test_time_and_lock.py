@@ -146,11 +146,12 @@ def test_a_second_run_is_75_says_who_runs_and_sends_nothing(
 ) -> None:
     lock, process = held
     report = tmp_path / "report.json"
-    report.write_text("")
+    report.write_text("that of the run before")
     words = ("set", "-q", "-t", "local", "second=1", "--lock", lock)
     ended = kvsctl(*words, "--report", report, status=75)
     assert f"the lock {lock} is held by process {process.pid} on ".encode() in ended.err
     assert b"(kvsctl set), since " in ended.err
+    assert report.read_text() == "that of the run before"
     assert kvsctl("get", "-q", "-t", "local", "second").status == 1
     process.communicate(timeout=30)
     kvsctl(*words, status=0)
