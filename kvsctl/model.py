@@ -119,6 +119,8 @@ class Cause(StrEnum):
     """Lines end in CR alone."""
     DOCUMENT = "document"
     """A line is a part of a JSON document over several lines."""
+    EMPTY = "empty"
+    """A comma in an array has no element before or after it."""
     ENCODING = "encoding"
     """The text is not UTF-8."""
     HEADER = "header"

@@ -34,6 +34,8 @@ def cause_of(line: bytes, error: JsonTextError) -> Cause | None:
     """
     if isinstance(error, DuplicateMemberError):
         return None
+    if not line:
+        return Cause.EMPTY  # of an array: empty lines are skipped
     if line.startswith(BYTE_ORDER_MARK):
         return Cause.MARK
     if line.startswith(RECORD_SEPARATOR):

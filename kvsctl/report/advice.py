@@ -114,6 +114,7 @@ CAUSES: Final[dict[str, str]] = {
     Cause.CR: "The lines end in CR alone. End them with LF: tr '\\r' '\\n'.",
     Cause.DOCUMENT: "A record must be on one line. Print the document with jq -c, such as "
     "jq -c . or jq -c '.[]'.",
+    Cause.EMPTY: "Remove the comma that has no element before or after it, such as one before ].",
     Cause.ENCODING: "The text must be UTF-8. To convert it: iconv -f WINDOWS-1252 -t UTF-8.",
     Cause.HEADER: "Remove the header from all files but the first before they are joined, or give "
     "each file with its own -f.",

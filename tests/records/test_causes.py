@@ -10,7 +10,7 @@ from kvsctl.records.formats import Format, Forms
 from kvsctl.records.parsed import Rejected
 from kvsctl.records.parser_choice import key_parsers, set_parsers
 from kvsctl.records.parsing.records import set_line_parser
-from kvsctl.records.reader import Reader
+from kvsctl.records.reader import ParserChoice, Reader
 from kvsctl.records.rules import Rules
 from kvsctl.records.shapes import Shape, shape_of
 from kvsctl.records.sources import Arguments, File
@@ -118,6 +118,15 @@ def test_the_message_lists_the_members() -> None:
     many = b"{" + b",".join(b'"m%d":1' % n for n in range(20)) + b"}"
     assert problem(many, SHAPED).message.endswith('"m7", …')
     assert problem(b"{}", SHAPED).message.endswith("; it has no members")
+
+
+@pytest.mark.parametrize("text", [b"[%b,]", b"[%b,\n]\n", b"[%b,,%b]", b"[,%b]"])
+@pytest.mark.parametrize("choose", [set_parsers(Rules(), string=False), key_parsers(Rules())])
+def test_of_a_comma_too_many_in_an_array(text: bytes, choose: ParserChoice) -> None:
+    source = Given(Path("in.json"), content=text.replace(b"%b", GOOD))
+    pieces = [piece for several in Reader([source], choose) for piece in several]
+    (found,) = [piece for piece in pieces if isinstance(piece, Problem)]
+    assert (found.code, found.cause) == ("INVALID_JSON", Cause.EMPTY)
 
 
 @pytest.mark.parametrize(
