@@ -1,14 +1,16 @@
 """The keys and globs of `--protect FILE`."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from kvsctl.errors import StreamError, UsageError
 from kvsctl.jsontext import quoted
 from kvsctl.limits import DEFAULT_LIMITS
 from kvsctl.model import Problem
 from kvsctl.records.checks import check_key
-from kvsctl.records.formats import Format, Forms
+from kvsctl.records.formats import Format, Forms, require_no_table
 from kvsctl.records.parser_choice import key_parsers
 from kvsctl.records.reader import Reader
 from kvsctl.records.rules import Rules
@@ -16,6 +18,9 @@ from kvsctl.records.sources import File
 from kvsctl.selection.contradictions import why_no_key_matches
 from kvsctl.selection.patterns import GLOB_SPECIAL
 from kvsctl.selection.protected import Protected
+
+_LIST: Final = re.compile(r'\[[^\]]*[",]').search
+"""No key holds a quote or a comma: a class of characters with one was meant as a list."""
 
 
 def protected_keys(path: Path) -> Protected:
@@ -51,6 +56,7 @@ def _entries(reader: Reader) -> Iterator[str]:
             if isinstance(piece, Problem):
                 raise UsageError(f"--protect: {piece.origin}: {piece.message}")
             entry = piece.identity.key
+            require_no_table(f"--protect: {piece.origin}", entry.strip().encode(errors="replace"))
             if (why := why_not_protected(entry)) is not None:
                 raise UsageError(
                     f"--protect: {piece.origin}: {quoted(entry)}: {why}",
@@ -63,6 +69,8 @@ def _entries(reader: Reader) -> Iterator[str]:
 
 def why_not_protected(entry: str) -> str | None:
     """Return why a key or a glob cannot protect any key; None if it can."""
+    if _LIST(entry) is not None:
+        return "a list: as a glob, it matches one of its characters"
     if GLOB_SPECIAL.search(entry) is not None:
         return why_no_key_matches(entry)
     breach = check_key(entry, DEFAULT_LIMITS)

@@ -126,13 +126,18 @@ class Forms(msgspec.Struct, frozen=True):
         return None
 
 
-def _require_keys(label: str, first: bytes) -> None:
-    """Raise UsageError if the first line may be the first of a table that list prints."""
-    if _HEADING(first) or _ROW(first):
+def require_no_table(label: str, line: bytes) -> None:
+    """Raise UsageError if a line is one of a table that list prints."""
+    if _HEADING(line) or _ROW(line):
         raise UsageError(
             f"{label}: this is a table for people, as list --long prints it, not a list of keys",
             "List without --long or --as table, or with --as jsonl.",
         )
+
+
+def _require_keys(label: str, first: bytes) -> None:
+    """Raise UsageError if the first line may be the first of a table that list prints."""
+    require_no_table(label, first)
     name = first.rstrip(b"\r")
     if name in _LONE_HEADINGS:
         raise UsageError(
