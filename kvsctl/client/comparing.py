@@ -42,6 +42,8 @@ The listener receives the events of requests, and of records that could not be r
 _EXPIRES: Final = MetadataRequest(expires=True)
 _RECORD_BYTES: Final = 300
 """The approximate size of a difference without its values."""
+_PROBLEMS_AT_ONCE: Final = 1000
+"""How many problems are counted before the loop gets a turn: each takes a few microseconds."""
 
 
 class DifferentRecord(msgspec.Struct, frozen=True, gc=False):
@@ -202,14 +204,17 @@ class Comparing:
         """Yield blocks, and count the problems that were found in them.
 
         They are counted here, on the loop: the first block may have been read in another thread.
+        After many problems, yield an empty block, so that the loop gets a turn.
         """
         note = counting(self._note)
         block: Block | None = ()
         while block is not None:
             block = next(blocks, None)
             problems, self._problems[:] = [*self._problems], []
-            for problem in problems:
-                note(problem)
+            for start in range(0, len(problems), _PROBLEMS_AT_ONCE):
+                for problem in problems[start : start + _PROBLEMS_AT_ONCE]:
+                    note(problem)
+                yield ()
             if block is not None:
                 yield block
 

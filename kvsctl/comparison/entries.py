@@ -68,7 +68,7 @@ class FileSide:
         return ", ".join(source.label for source in self._reader.sources)
 
     def blocks(self) -> Iterator[Block]:
-        """Yield all entries in their order.
+        """Yield all entries in their order, and an empty block where others came to nothing.
 
         Input that is in order is not held in memory; other input is sorted, on disk if it is large.
         Only files that can be read twice are checked for order. Raise UsageError or StreamError if
@@ -135,8 +135,7 @@ class FileSide:
             self.duplicates += len(together) - len(last)
             entries = [Entry(*identity, body) for identity, body in last.items()]
             held = entries[-1:]
-            if entries[:-1]:
-                yield entries[:-1]
+            yield entries[:-1]
         if held:
             yield held
 

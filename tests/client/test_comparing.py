@@ -1,7 +1,9 @@
 """Comparisons through the library: with another store and with a file."""
 
+import asyncio
 import json
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -285,5 +287,48 @@ def test_what_has_expired_in_a_file_is_absent_from_it(tmp_path: Path, prefix: st
             differences = client.diff(file, prefix)
             assert await _all(differences) == []
             assert _counts(differences) == (1, 0, 0, 0)
+
+    run(work())
+
+
+@pytest.mark.parametrize("prefix", [None, ""])
+@pytest.mark.parametrize("ends", [("a", "b"), ("b", "a")])
+def test_the_loop_gets_a_turn_between_bad_lines(
+    tmp_path: Path, ends: tuple[str, str], prefix: str | None
+) -> None:
+    first, last = (json.dumps({"key": key, "value": 1}) + "\n" for key in ends)
+    path = tmp_path / "left.jsonl"
+    path.write_text(first + 20_000 * "no record\n" + last)
+
+    async def work() -> None:
+        async with client_of(in_memory()) as client:
+            differences = client.diff(path, prefix)
+            comparing = asyncio.create_task(_all(differences))
+            counts = [0]
+            while not comparing.done():
+                await asyncio.sleep(0)
+                counts.append(len(differences.failures))
+            assert len(await comparing) == 2
+        assert counts[-1] == 20_000
+        assert max(now - then for then, now in pairwise(counts)) <= 4000
+
+    run(work())
+
+
+def test_the_loop_gets_a_turn_between_records_of_one_key(tmp_path: Path) -> None:
+    records = [{"key": key, "value": 1} for key in ["a", *20_000 * ["b"], "c"]]
+    path = _written(tmp_path / "left.jsonl", records)
+
+    async def work() -> None:
+        async with client_of(in_memory()) as client:
+            differences = client.diff(path)
+            comparing = asyncio.create_task(_all(differences))
+            counts = [0]
+            while not comparing.done():
+                await asyncio.sleep(0)
+                counts.append(differences.duplicates)
+            assert len(await comparing) == 3
+        assert counts[-1] == 20_000 - 1
+        assert max(now - then for then, now in pairwise(counts)) <= 4000
 
     run(work())

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
+from itertools import chain
 from pathlib import Path
 from random import Random
 
@@ -164,7 +165,7 @@ def test_a_problem_is_reported_once(tmp_path: Path, last: str) -> None:
 
 def test_an_expiry_is_kept_for_what_is_set_again(tmp_path: Path) -> None:
     line = '{"key":"k","value":1,"expireTime":"2027-01-01T00:00:00.5Z"}'
-    [[entry]] = list(_side(_write(tmp_path / "a.jsonl", [line])).blocks())
+    (entry,) = chain.from_iterable(_side(_write(tmp_path / "a.jsonl", [line])).blocks())
     assert json.loads(entry.body) == {
         "key": "k", "value": 1, "expireTime": "2027-01-01T00:00:00.500Z",
     }  # fmt: skip
