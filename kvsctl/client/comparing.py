@@ -29,6 +29,7 @@ from kvsctl.jsonequal import are_equal
 from kvsctl.listing.run import ListingRun
 from kvsctl.model import Problem
 from kvsctl.records.formats import Forms
+from kvsctl.service.auth.token_output import in_daemon_thread
 from kvsctl.service.wire import MetadataRequest
 
 ChangeName: TypeAlias = Literal["added", "changed", "missing"]
@@ -133,18 +134,23 @@ class Comparing:
             self._run.wake()
 
     async def work(self) -> KvsctlError | None:
-        """Compare both sides. Return the error that ended this early, if any."""
+        """Compare both sides. Return the error that ended this early, if any.
+
+        After `abort`, return None: its caller knows why this ended.
+        """
         self._task = asyncio.current_task()
+        error = None
         try:
             if self._covered is None:
-                return await self._look_up(await self._opened_file())
-            await self._join(self._covered)
-        except KvsctlError as error:
-            return error
+                error = await self._look_up(await self._opened_file())
+            else:
+                await self._join(self._covered)
+        except KvsctlError as raised:
+            error = raised
         except asyncio.CancelledError:
             if not self._is_aborted:
                 raise
-        return None
+        return None if self._is_aborted else error
 
     async def _look_up(self, side: FileSide) -> KvsctlError | None:
         session = self._session
@@ -186,9 +192,11 @@ class Comparing:
         assert isinstance(self._left, Path)  # noqa: S101
         path = self._left
         if not self._ignores_manifest:
-            await asyncio.to_thread(require_matching, [path])
+            await in_daemon_thread(lambda: require_matching([path], lambda: self._is_aborted))
         reader = reader_of([path], Forms(), self._entity)
-        self._side = FileSide(reader, self._problems.append, now=time.time())
+        self._side = FileSide(
+            reader, self._problems.append, now=time.time(), is_stopped=lambda: self._is_aborted
+        )
         return self._side
 
     async def _read(self, blocks: Iterator[Block]) -> Iterator[Block]:
@@ -197,7 +205,7 @@ class Comparing:
         Reading it may mean reading and sorting all input, which would block the loop. Each of the
         others is read in a few milliseconds, and a thread for them takes more time than it saves.
         """
-        first = await asyncio.to_thread(next, blocks, ())
+        first = await in_daemon_thread(lambda: next(blocks, ()))  # a pipe may be silent for long
         return self._noted(chain([first], blocks))
 
     def _noted(self, blocks: Iterator[Block]) -> Iterator[Block]:

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from kvsctl.comparison.memory import SortingMemory
 from kvsctl.comparison.sorting import Sorter
-from kvsctl.errors import StreamError, UsageError
+from kvsctl.errors import StreamError, UsageError, WorkLeft
 from kvsctl.jsontext import members
 from kvsctl.model import PieceList, Problem, Record
 from kvsctl.records.reader import Reader
@@ -45,6 +45,9 @@ class FileSide:
     `now`, in epoch seconds: records that have expired by then are left out, and `expired` counts
     them. A comparison with a store needs that: `set` would skip them, and the store lacks them.
     None: all stay.
+
+    `is_stopped` is asked before each list of the reader; once it returns True, reading raises
+    WorkLeft. So what is read in a thread ends soon after the comparison.
     """
 
     def __init__(
@@ -54,11 +57,13 @@ class FileSide:
         memory: SortingMemory | None = None,
         *,
         now: float | None = None,
+        is_stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         self._reader = reader
         self._memory = memory
         self._on_problem = on_problem
         self._now = now
+        self._is_stopped = is_stopped
         self.duplicates = 0
         self.expired = 0
 
@@ -90,7 +95,7 @@ class FileSide:
         """Return whether the files are in order. Raise UsageError if they cannot be read."""
         last: tuple[str, str] | None = None
         try:
-            for pieces in self._reader:
+            for pieces in self._lists():
                 block = _entries(pieces)
                 if not _follows(last, block):
                     return False
@@ -108,12 +113,18 @@ class FileSide:
             yield block
 
     def _read(self) -> Iterator[Block]:
-        for pieces in self._reader:
+        for pieces in self._lists():
             if not isinstance(pieces, Slab):  # a slab has no problems
                 for piece in pieces:
                     if isinstance(piece, Problem):
                         self._on_problem(piece)
             yield _entries(pieces)
+
+    def _lists(self) -> Iterator[PieceList]:
+        for pieces in self._reader:
+            if self._is_stopped():
+                raise WorkLeft("the comparison was stopped", "Compare again.")
+            yield pieces
 
     def _present(self, blocks: Iterable[Block]) -> Iterator[Block]:
         """Yield blocks without duplicates and without expired records."""
