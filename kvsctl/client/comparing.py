@@ -22,6 +22,7 @@ from kvsctl.client.session import Session
 from kvsctl.client.stream import Arrivals, Arriving
 from kvsctl.comparison.entries import Block, Entry, FileSide
 from kvsctl.comparison.joining import Comparer, Counts, Difference, join, same_text, value_of
+from kvsctl.daemon_thread import in_daemon_thread
 from kvsctl.errors import KvsctlError, WorkLeft
 from kvsctl.jobs.compare.collecting import Collector
 from kvsctl.jobs.compare.reading import Lookup, counting, lookup_run, reader_of, selected
@@ -29,7 +30,6 @@ from kvsctl.jsonequal import are_equal
 from kvsctl.listing.run import ListingRun
 from kvsctl.model import Problem
 from kvsctl.records.formats import Forms
-from kvsctl.service.auth.token_output import in_daemon_thread
 from kvsctl.service.wire import MetadataRequest
 
 ChangeName: TypeAlias = Literal["added", "changed", "missing"]

@@ -19,6 +19,7 @@ from typing import Final, Protocol
 
 import msgspec
 
+from kvsctl.daemon_thread import in_daemon_thread
 from kvsctl.errors import CredentialsError, UsageError
 from kvsctl.service.auth.lifetime import TokenNeed, due_again_at, due_at, end_of
 from kvsctl.service.auth.terminal_use import lent
@@ -27,7 +28,6 @@ from kvsctl.service.auth.token_output import (
     TooMuchOutputError,
     command_bytes,
     file_bytes,
-    in_daemon_thread,
 )
 
 INSTALLATION_HEADER: Final = "x-kvsctl-installation"
