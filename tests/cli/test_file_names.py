@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.permissions import HAS_PERMISSIONS, permissions_applied
 from tests.support.commands.command import Command
-from tests.support.needs import IS_POSIX, IS_ROOT, only_on
 
 _FILE = "is empty or a folder: not a file name"
 
@@ -48,14 +48,15 @@ def test_no_option_of_a_file_takes_nothing(kvsctl: Command, words: list[str], sh
 
 @pytest.fixture
 def closed(tmp_path: Path) -> Iterator[Path]:
-    """Return a folder that may not be entered."""
+    """Return a folder that may not be entered, not even by root."""
     folder = tmp_path / "closed"
     folder.mkdir(mode=0)
-    yield folder
+    with permissions_applied():
+        yield folder
     folder.chmod(0o700)
 
 
-@only_on(IS_POSIX and not IS_ROOT, "root may enter every folder")
+@HAS_PERMISSIONS
 @pytest.mark.parametrize(
     "words",
     [
