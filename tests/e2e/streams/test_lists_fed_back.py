@@ -33,7 +33,7 @@ def test_only_what_was_listed_is_deleted(
     ended = tables("delete", "-f", "-", "--json", stdin=listed, status=status)
     assert ended.report["succeeded"] == (0 if status else 2)
     left = b"" if status == 0 else b"tmp:1\ntmp:2\n"
-    assert tables("list", status=0).out == b"KEY\na\nkey\n" + left
+    assert tables("list", status=0).out == b'"KEY"\na\n"key"\n' + left
 
 
 def test_a_format_tells_a_header_from_a_key(tables: Command) -> None:
