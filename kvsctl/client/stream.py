@@ -22,8 +22,10 @@ _MOST_AHEAD_BYTES: Final = 16_000_000
 _ENOUGH_RECORDS: Final = 4000
 _ENOUGH_BYTES: Final = 1_000_000
 """How much is worth waking the caller for, which may be in another thread."""
-_MOMENT_SECONDS: Final = 0.02
-"""How long what has arrived waits for more."""
+_MOMENT_SECONDS: Final = 0.005
+_LONG_MOMENT_SECONDS: Final = 0.02
+"""How long what has arrived waits for more: longer after a list of `_MANY_RECORDS`."""
+_MANY_RECORDS: Final = 1000
 _RECORD_BYTES: Final = 200
 """The approximate size of a record without its value."""
 
@@ -37,6 +39,7 @@ class Arrivals(Generic[_T]):
         self._bytes = 0
         self._arrived = asyncio.Event()
         self._has_enough = asyncio.Event()
+        self._moment_seconds = _MOMENT_SECONDS
         self._has_ended = False
 
     @property
@@ -68,7 +71,7 @@ class Arrivals(Generic[_T]):
         await self._arrived.wait()
         if not self._has_enough.is_set():
             try:
-                async with asyncio.timeout(_MOMENT_SECONDS):
+                async with asyncio.timeout(self._moment_seconds):
                     await self._has_enough.wait()
             except TimeoutError:
                 pass
@@ -79,6 +82,8 @@ class Arrivals(Generic[_T]):
             self._arrived.clear()
             self._has_enough.clear()
         some = self._lists[0] if len(self._lists) == 1 else [*chain.from_iterable(self._lists)]
+        is_quick = self._count >= _MANY_RECORDS
+        self._moment_seconds = _LONG_MOMENT_SECONDS if is_quick else _MOMENT_SECONDS
         self._lists.clear()
         self._count = self._bytes = 0
         return some

@@ -1,5 +1,6 @@
 """Read through the library, against the emulator."""
 
+import asyncio
 from contextlib import aclosing
 from typing import Any
 
@@ -9,9 +10,11 @@ from hypothesis import strategies as st
 
 from kvsctl import AsyncClient
 from kvsctl.client.results import FailedRecord, StoredRecord
+from kvsctl.client.stream import Arrivals
 from kvsctl.emulator import Emulator
 from kvsctl.service.transport.carrier import CarrierAnswer
 from tests.client.clients import URL, arriving, client_of, in_memory, run, session_of
+from tests.support.simulated.virtual_time import run_virtual
 
 
 async def _filled(count: int) -> Emulator:
@@ -173,3 +176,41 @@ def test_the_bytes_of_a_value_are_those_of_the_answer(values: list[bytes]) -> No
         ]
 
     run(work())
+
+
+async def _waits_of(counts: list[int]) -> list[int]:
+    """Return after how many milliseconds each list of as many results is handed over."""
+    arrivals, loop, waits = Arrivals[int](), asyncio.get_running_loop(), []
+    for count in counts:
+        began = loop.time()
+        arrivals.add([0] * count, count)
+        assert await arrivals.next() == [0] * count
+        waits.append(round(1000 * (loop.time() - began)))
+    return waits
+
+
+@pytest.mark.parametrize(
+    ("counts", "waits"),
+    [
+        ([1, 1, 1], [5, 5, 5]),
+        ([999, 1], [5, 5]),
+        ([1000, 1, 1], [5, 20, 5]),
+        ([4000, 4000, 1], [0, 0, 20]),
+    ],
+)
+def test_results_wait_longer_while_many_arrive(counts: list[int], waits: list[int]) -> None:
+    assert run_virtual(_waits_of(counts)) == waits
+
+
+def test_the_end_waits_for_nothing() -> None:
+    async def work() -> None:
+        arrivals, loop = Arrivals[int](), asyncio.get_running_loop()
+        arrivals.add([1], 1)
+        arrivals.add([2], 1)
+        arrivals.end()
+        began = loop.time()
+        assert await arrivals.next() == [1, 2]
+        assert await arrivals.next() is None
+        assert loop.time() == began
+
+    run_virtual(work())
