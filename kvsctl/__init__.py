@@ -22,7 +22,7 @@ Imports run one way, from the first of these to the last:
 - `jsontext`, `jsonequal`: JSON as text, and whether two JSON texts are equal.
 - `prices`: what reads and writes cost.
 - `limits`, `codes`: the service's limits; the error codes that a record can fail with.
-- `blake2`: a hash, without OpenSSL; `daemon_thread`: wait for work that may hang.
+- `blake2`: a hash, without OpenSSL.
 - `unexpected`: explain an exception that no code handled.
 - `errors`: the errors that end a command, and the exit codes.
 """

@@ -22,7 +22,6 @@ from kvsctl.client.session import Session
 from kvsctl.client.stream import Arrivals, Arriving
 from kvsctl.comparison.entries import Block, Entry, FileSide
 from kvsctl.comparison.joining import Comparer, Counts, Difference, join, same_text, value_of
-from kvsctl.daemon_thread import in_daemon_thread
 from kvsctl.errors import KvsctlError, WorkLeft
 from kvsctl.jobs.compare.collecting import Collector
 from kvsctl.jobs.compare.reading import Lookup, counting, lookup_run, reader_of, selected
@@ -30,6 +29,7 @@ from kvsctl.jsonequal import are_equal
 from kvsctl.listing.run import ListingRun
 from kvsctl.model import Problem
 from kvsctl.records.formats import Forms
+from kvsctl.service.daemon_thread import in_daemon_thread
 from kvsctl.service.wire import MetadataRequest
 
 ChangeName: TypeAlias = Literal["added", "changed", "missing"]

@@ -4,6 +4,7 @@
 - `bridges`: learn from answers about a bridge in front of the store, whether configured or not.
 - `single_sets`: set one record per request, unless its key exists.
 - `raw`: send a request with any body.
+- `daemon_thread`: wait on an event loop for work that may hang, such as a token command.
 - `wire`: encode records as request bytes.
 - `reply`: decode the body of a batch's 200 answer.
 - `queries`: encode a query, and decode the page that answers it.

@@ -19,7 +19,6 @@ from typing import Final, Protocol
 
 import msgspec
 
-from kvsctl.daemon_thread import in_daemon_thread
 from kvsctl.errors import CredentialsError, UsageError
 from kvsctl.service.auth.lifetime import TokenNeed, due_again_at, due_at, end_of
 from kvsctl.service.auth.terminal_use import lent
@@ -29,6 +28,7 @@ from kvsctl.service.auth.token_output import (
     command_bytes,
     file_bytes,
 )
+from kvsctl.service.daemon_thread import in_daemon_thread
 
 INSTALLATION_HEADER: Final = "x-kvsctl-installation"
 """In a request to a bridge, the intended installation; in its answer, the bridge's own."""
